@@ -22,11 +22,11 @@ class Part:
     """One part.
 
     Args:
-        name: as the command line has it, and the file with its results.
+        name: name on the command line and of the results file.
         module: has ``measure(options) -> Section``; imported only when the part runs.
-        title: stands in the document while there are no results.
-        alone: whether it measures real time, so that nothing may run beside it.
-        after: parts whose saved results it computes with.
+        title: heading in the document while there are no results.
+        alone: whether it measures real time, so that no other part may run at the same time.
+        after: parts whose saved results it uses.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Part:
     after: tuple[str, ...] = ()
 
     def run(self, options: Options) -> str:
-        """Measure and save the results; answers in some words how it went.
+        """Measure and save the results; return a short status text.
 
-        What could not be measured for want of something never takes the place of what once was.
+        A part that could not be measured does not replace earlier results.
         """
         began = time.perf_counter()
         section = self._measure()(options)
@@ -81,5 +81,5 @@ TITLES: Final = {part.name: part.title for part in PARTS}
 
 
 def named(name: str) -> Part:
-    """The part of that name."""
+    """Return the part with that name."""
     return next(part for part in PARTS if part.name == name)

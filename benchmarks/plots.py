@@ -1,4 +1,4 @@
-"""Plots as SVG that are the same bytes for the same data: readable in print and by the colour-blind."""
+"""Plots as SVG: the same bytes for the same data, readable in print and for the colour-blind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 SVG_BYTES_MAX: Final = 100_000
 
-# The palette of Okabe and Ito; lines differ by dashes and markers as well, for print without colour.
+# The palette of Okabe and Ito. Lines also differ by dashes and markers, for print without colour.
 _COLOURS: Final = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DASHES: Final = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 2)))
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
@@ -40,7 +40,7 @@ class Plot:
     markers: bool = True
 
     def write(self, folder: Path) -> Path:
-        """Write ``<name>.svg``; AssertionError when it is larger than what is committed."""
+        """Write ``<name>.svg``; AssertionError if it is larger than the limit for committed files."""
         pyplot = _pyplot()
         figure, axes = pyplot.subplots(figsize=(7.0, 3.8), layout="constrained")
         for index, series in enumerate(self.series):
@@ -89,7 +89,7 @@ def _plain_numbers(axis: Any, between: tuple[int, ...] = (1,)) -> None:
 
 
 def _pyplot() -> Any:
-    """Imported late: most parts, and most tests, need no plots."""
+    """Import the library late: most parts and tests need no plots."""
     import matplotlib as mpl  # noqa: PLC0415 - see above
 
     mpl.use("svg")

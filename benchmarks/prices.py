@@ -12,7 +12,7 @@ PATH: Final = Path(__file__).parent / "prices.json"
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars for one of each; seconds and GB per invocation are assumptions that the document repeats."""
+    """US dollars per item; seconds and GB per invocation are assumptions, which the document states."""
 
     date: str
     region: str
@@ -29,7 +29,7 @@ class Prices:
 
     @classmethod
     def read(cls, path: Path = PATH) -> Prices:
-        """The list that stands beside this module."""
+        """Read the list in this module's folder."""
         stored = json.loads(path.read_text())
         usd, assumed = stored["usd"], stored["assumed"]
         return cls(
@@ -48,7 +48,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """What something used. Units and counts may be fractions where they are means."""
+    """Consumed resources. Means may be fractions."""
 
     write_units: float = 0.0
     read_units: float = 0.0
@@ -66,7 +66,7 @@ class Consumption:
         )
 
     def usd(self, prices: Prices) -> float:
-        """Its price."""
+        """Return the price in US dollars."""
         invocations = self.api_requests + self.task_invocations
         seconds = (
             self.api_requests * prices.api_function_seconds

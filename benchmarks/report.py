@@ -1,7 +1,7 @@
-"""What a part of the benchmark says: figures beside their goals, tables, words.
+"""The results of a part of the benchmark: figures with their goals, tables, text.
 
-A section survives as JSON (``Section.as_json``), so that the document can be written from what earlier runs
-of the parts have measured.
+A section is saved as JSON (``Section.as_json``), so that the document can be written from the results of
+earlier runs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Block: TypeAlias = "str | dict[str, Any]"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure beside its goal: one that was set, or the figure of something comparable.
+    """One measured figure with its goal: a target, or the figure of something comparable.
 
-    ``met`` is ``None`` where there is no goal. ``why`` says why a goal is missed. A ``detail`` is left to
-    the data unless it misses its goal.
+    ``met`` is ``None`` if there is no goal. ``why`` says why a goal is missed. A ``detail`` is only in the
+    data, unless it misses its goal.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Figure:
 
     @property
     def is_shown(self) -> bool:
-        """Whether it stands in the document."""
+        """Whether the document shows it."""
         return not self.detail or self.met is False
 
 
@@ -63,12 +63,12 @@ class Section:
 
     @classmethod
     def of_json(cls, stored: dict[str, Any]) -> Section:
-        """What ``as_json`` gave."""
+        """Read a section from the result of ``as_json``."""
         figures = [Figure(**figure) for figure in stored["figures"]]
         return cls(stored["title"], figures, list(stored["blocks"]), stored["values"], stored["measured"])
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """Return everything as plain JSON values."""
         return asdict(self)
 
     def figure(
@@ -81,7 +81,7 @@ class Section:
         why: str = "",
         detail: bool = False,
     ) -> None:
-        """Add a figure; ``why`` counts only where the goal is missed."""
+        """Add a figure; ``why`` is shown only if the goal is missed."""
         self.figures.append(Figure(name, measured, anchor, met, why if met is False else "", detail))
 
     def text(self, *lines: str) -> None:
@@ -89,7 +89,7 @@ class Section:
         self.blocks.append("\n".join(lines))
 
     def not_measured(self, why: str) -> None:
-        """Say that something is missing, e.g. ``"give a trace"``. Results of an earlier run then stay."""
+        """State what is missing, e.g. ``"give a trace"``. Results of an earlier run stay then."""
         self.measured = False
         self.text(f"Not measured: {why}.")
 
@@ -100,18 +100,18 @@ class Section:
         self.blocks.append({"head": list(head), "rows": body})
 
     def plot(self, name: str, caption: str) -> None:
-        """Refer to a picture beside the document."""
+        """Add a plot by the name of its file."""
         self.blocks.append({"plot": name, "caption": caption})
 
     def markdown(self) -> str:
-        """All of the section."""
+        """Return the whole section as Markdown."""
         parts = [f"## {self.title}"]
         if self.figures:
             parts.append(_figures(self.figures))
         return "\n\n".join([*parts, *map(_shown, self.blocks)]) + "\n"
 
     def summary(self, about: str) -> str:
-        """The section as it stands in the document: what it is about, its figures and plots."""
+        """Return the section for the document: description, figures and plots."""
         shown = [figure for figure in self.figures if figure.is_shown]
         plots = [_shown(block) for block in self.blocks if "plot" in block and not isinstance(block, str)]
         parts = (f"## {self.title}", _wrapped(about), _figures(shown) if shown else "", "\n".join(plots))
@@ -132,7 +132,7 @@ def _shown(block: Block) -> str:
 
 
 def _wrapped(text: str) -> str:
-    """Words in lines of the width that the other documents have."""
+    """Wrap text to the line length of the documents."""
     return "\n".join(
         textwrap.fill(line, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
         for line in text.splitlines()

@@ -1,7 +1,7 @@
-"""Saved results: one JSON file a part, beside the pictures, and the document that is written from them.
+"""Saved results, one JSON file per part in the folder of the plots, and the document written from them.
 
-Both are committed, so a reader can see what a figure was made of, and running one part again changes its
-section of the document and no other.
+Both are committed, so that readers can see the data behind a figure, and a new run of one part changes only
+its section of the document.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ every machine; real times are those of the machine that the part ran on.
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a part said, how long it took in seconds, and the day (UTC) it ran."""
+    """The section of a part, its duration in seconds, and the day (UTC) of the run."""
 
     section: Section
     seconds: float
@@ -45,7 +45,7 @@ def save(folder: Path, name: str, result: Result) -> None:
 
 
 def load(folder: Path, name: str) -> Result | None:
-    """The saved results of a part, ``None`` where there are none."""
+    """Return the saved results of a part, ``None`` if there are none."""
     path = folder / f"{name}.json"
     if not path.is_file():
         return None
@@ -54,7 +54,7 @@ def load(folder: Path, name: str) -> Result | None:
 
 
 def written_from(folder: Path, titles: Mapping[str, str]) -> str:
-    """The document, from the saved results of these parts, by name; it says which were never run."""
+    """Return the document from the saved results of these parts; it names parts that were never run."""
     found = {name: load(folder, name) for name in titles}
     parts = [PREFACE, verdicts(result.section for result in found.values() if result is not None)]
     for name, title in titles.items():

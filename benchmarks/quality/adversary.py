@@ -1,10 +1,10 @@
-"""A sequence made to fragment: Robson's program, which Knuth retells.
+"""A worst-case sequence for fragmentation: Robson's program, as described by Knuth.
 
-It watches where objects stand. It starts with ``peak`` objects of one unit; in round i it keeps only those
-that cover an address of the form ``k * 2**i + f`` (with the better of two offsets f) and refills the freed
-units with objects of ``2**i``: the kept ones stand so far apart that little of the freed room fits. Live
-units never exceed ``peak``, and yet every allocator that never moves anything needs at least
-``peak * (log2(n) / 2 + 1) - n + 1`` units when the largest object has ``n``.
+It reacts to the places of objects. It starts with ``peak`` objects of one unit; in round i it keeps only the
+ones that cover an address of the form ``k * 2**i + f`` (with the better of two offsets f) and refills the
+freed units with objects of ``2**i``, which fit only in a few gaps between the kept ones. Live units never
+exceed ``peak``, but every allocator that moves nothing needs at least
+``peak * (log2(n) / 2 + 1) - n + 1`` units for largest objects of ``n``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def robson_bound(peak: int, largest: int) -> float:
-    """Units that no allocator can do without; ``largest`` is a power of two."""
+    """Return the units that every allocator needs; ``largest`` is a power of two."""
     return peak * ((largest.bit_length() - 1) / 2 + 1) - largest + 1
 
 
 def survives(policy: Policy, free: int, peak: int, largest: int) -> bool:
-    """Whether the policy serves the whole program within the free units given."""
+    """Whether the policy serves the whole program within the given free units."""
     live: list[tuple[int, int]] = []
     begins = number = 0
 
@@ -58,9 +58,9 @@ def survives(policy: Policy, free: int, peak: int, largest: int) -> bool:
 
 
 def units_needed(make: Callable[[Layout], Policy], peak: int, largest: int) -> int:
-    """The shortest single pod in which the policy serves the whole program, to 1 in 64 of the peak.
+    """Return the shortest single pod in which the policy serves the whole program, to 1/64 of the peak.
 
-    ``peak`` where even eight times that would not do is reported as eight times the peak.
+    At most eight times the peak, even if that does not suffice.
     """
     low, high = peak, 8 * peak
     while high - low > max(peak // 64, 1):
@@ -79,5 +79,5 @@ def _covers(thing: tuple[int, int], offset: int, step: int) -> bool:
 
 
 def _room(live: list[tuple[int, int]], offset: int, step: int) -> int:
-    """What Robson's choice of the offset maximizes: the room that the kept objects spoil."""
+    """Return what Robson's choice of the offset maximizes: the units that the kept objects make unusable."""
     return sum(step - size for start, size in live if _covers((start, size), offset, step))

@@ -1,4 +1,4 @@
-"""Every policy on the same traces, beside the bound and beside contiguity given up."""
+"""Compares the policies on the same traces, with the bound and with policies without contiguity."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Case:
 
 
 def compare(layout: Layout, name: str, load: float, traces: Sequence[Sequence[Job]]) -> Case:
-    """Every policy on the same traces."""
+    """Replay the same traces with every policy."""
     bounds = [clairvoyant_bound(trace, layout.units) for trace in traces]
     return Case(
         name,
@@ -65,6 +65,6 @@ HEAD = ("trace", "load", "bound / offered", *POLICIES)
 
 
 def row(case: Case) -> tuple[str, ...]:
-    """The case as a row under ``HEAD``."""
+    """Format the case as a row under ``HEAD``."""
     figures = (case.bound_share, *map(case.mean, POLICIES))
     return (case.name, str(case.load), *(f"{figure:.3f}" for figure in figures))

@@ -1,4 +1,4 @@
-"""Part 3: the share of the work that each policy accepts, how whole it keeps the rest, an adversary."""
+"""Part 3: accepted share of the work by policy, fragmentation of the free units, and an adversary."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ SELF_TEST_TOLERANCE: Final = 0.008
 def pooled_against_exact(
     layout: Layout, mix: str, load: float, seeds: Sequence[int], jobs: int
 ) -> tuple[float, float]:
-    """(simulated, exact) share of the work accepted when any free units will do."""
+    """Return the (simulated, exact) accepted share of the work if any free units may be used."""
     weights = MIXES[mix]
     arrivals = load * layout.units / mean_size(weights)
     exact = carried_share(
         layout.units, {size: arrivals * weight / sum(weights.values()) for size, weight in weights.items()}
     )
     traces = (synthetic(layout, mix, load, seed, jobs) for seed in seeds)
-    # The region starts empty: what arrives in the first ten holding times is not counted.
+    # The region starts empty, so arrivals in the first ten holding times are not counted.
     return fmean(replay(layout, pooled(layout), trace, after=10.0).share for trace in traces), exact
 
 
 def measure(options: Options) -> Section:
-    """Run all of it."""
+    """Run the part."""
     section = Section("Placement quality")
     layout = Layout.of(PODS, LENGTH)
     seeds, jobs = range(options.sized(12, 2)), options.sized(6000, 300)
@@ -114,7 +114,7 @@ def measure(options: Options) -> Section:
 
 
 def why_short(case: Case) -> str:
-    """Why a mix falls short of its share of the bound, as far as the other policies' figures tell."""
+    """Explain why a mix misses its goal, from the figures of the other policies."""
     ours, other, anchor = case.mean(OURS), case.mean(IN_ONE_POD), LP_ANCHORS[case.load]
     best, of_best = max(
         ((name, case.mean(name)) for name in POLICIES if name not in {OURS, IN_ONE_POD}),
@@ -136,12 +136,12 @@ def why_short(case: Case) -> str:
 
 
 def synthetic(layout: Layout, mix: str, load: float, seed: int, jobs: int) -> list[Job]:
-    """A trace of a mix, for this region."""
+    """Return a trace of a mix for this region."""
     return poisson_trace(MIXES[mix], units=layout.units, load=load, jobs=jobs, seed=seed)
 
 
 def _real_trace(section: Section, layout: Layout, options: Options) -> None:
-    """Whole units on a real trace, where one is given."""
+    """Measure whole units on a real trace, if one is given."""
     if options.trace is None or not is_swf(options.trace):
         section.text("No trace in the Standard Workload Format was given (`make bench TRACE=….swf`).")
         return
@@ -159,7 +159,7 @@ def _real_trace(section: Section, layout: Layout, options: Options) -> None:
 
 
 def _young(section: Section, options: Options) -> None:
-    """Whole pods that the first requests leave."""
+    """Count the whole pods that are left after the first requests."""
     seeds = range(options.sized(12, 2))
     rows, kept_all = [], 0
     for beginning in BEGINNINGS:
@@ -189,7 +189,7 @@ def _young(section: Section, options: Options) -> None:
 
 
 def _kept_for_ever(section: Section, layout: Layout, options: Options) -> None:
-    """What it costs to decide on what was kept: on every second request, and as long as something fits."""
+    """Measure the loss by decisions on cached snapshots: every second request, or while something fits."""
     seeds, jobs = range(options.sized(4, 1)), options.sized(6000, 300)
     traces = [synthetic(layout, name, 0.8, seed, jobs) for name in MIXES for seed in seeds]
     shares = [
@@ -242,7 +242,7 @@ def _over_time(section: Section, layout: Layout, options: Options) -> None:
 
 
 def _series(name: str, outcome: Outcome, value: Callable[[Glimpse], float]) -> Series:
-    """Ten points: glimpses jump too much to tell lines apart."""
+    """Average to ten points: single samples vary too much to distinguish the lines."""
     glimpses = outcome.glimpses
     size = max(len(glimpses) // 10, 1)
     groups = [glimpses[at : at + size] for at in range(0, len(glimpses), size)]

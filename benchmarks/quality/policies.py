@@ -1,7 +1,7 @@
-"""Ways to choose units for a job: (free, begins, size, seed) to the bits to take, 0 for a refusal.
+"""Policies that choose units for a job: (free, begins, size, seed) to the bits to take, 0 for a refusal.
 
-The bits are those of a `Line`: pods side by side, one bit between two of them that is never set. ``begins``
-marks the first unit of each claim; every unit that is not free is claimed.
+The bits are those of a `Line`: pods side by side, separated by one bit that is never set. ``begins`` marks
+the first unit of each claim; every unit that is not free is claimed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Policy: TypeAlias = Callable[[int, int, int, int], int]
 
 SECONDS_APART: Final = 3
-"""How far requests are apart, all of which one environment gets: it believes a snapshot for two seconds."""
+"""Seconds between requests to one environment, which caches a snapshot for two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,10 @@ class Layout:
 
 
 def this_chooser(layout: Layout, *, seconds_apart: int = SECONDS_APART) -> Policy:
-    """The service's own decisions: those of an environment that reads, keeps and claims as in a request.
+    """The service's decisions: an environment that reads, caches and claims as in a request.
 
-    What it knows is what the inventory's store has read of the tables, and kept in step with its own claims.
-    What ends it only sees when it reads. Requests come ``seconds_apart``; at 0 it never reads anew as long
-    as something fits.
+    It decides on the snapshot of the inventory's store, updated with its own claims. It notices releases only
+    when it reads. Requests come ``seconds_apart``; at 0 it reads again only if nothing fits.
     """
     tables = _Tables(layout)
     inventory, clock = tables.world.services.inventory, tables.world.clock
@@ -80,7 +79,7 @@ def this_chooser(layout: Layout, *, seconds_apart: int = SECONDS_APART) -> Polic
 
 
 class _Tables:
-    """The tables of a service with these pods, brought up to what a replay says of them."""
+    """The tables of a service with these pods, updated to the state of a replay."""
 
     def __init__(self, layout: Layout) -> None:
         pods = tuple(pod(p.pod_id, layout.length, hosts=1) for p in layout.line.pods)
@@ -112,7 +111,7 @@ class _Tables:
 
 
 def _tag(first: int) -> bytes:
-    """The tag of a booking; no two claims at a time begin at the same unit."""
+    """Return the tag of a booking, from its first unit: no two current claims have the same one."""
     return first.to_bytes(TAG_BYTES, "big")
 
 
@@ -159,9 +158,9 @@ def worst_fit(_layout: Layout) -> Policy:
 
 
 def buddy(layout: Layout) -> Policy:
-    """Blocks of powers of two at multiples of their size; a job takes the next larger block whole.
+    """Buddy allocation: blocks of powers of two at multiples of their size; a job takes a whole block.
 
-    A pod of 18 is a block of 16 and one of 2, so nothing larger than 16 is ever placed.
+    A pod of 18 has a block of 16 and one of 2, so nothing larger than 16 is placed.
     """
     aligned = {}
     size = 1
@@ -179,7 +178,7 @@ def buddy(layout: Layout) -> Policy:
         while block in aligned:
             whole = at_least(free, block) & aligned[block]
             parents = at_least(free, 2 * block) & aligned.get(2 * block, 0)
-            # Blocks that are not half of a larger free one: splitting those comes later.
+            # Prefer blocks that are not half of a larger free one.
             if alone := whole & ~(parents | parents << block):
                 return _block(_lowest(alone), wanted)
             block *= 2
@@ -189,7 +188,7 @@ def buddy(layout: Layout) -> Policy:
 
 
 def any_units_in_one_pod(layout: Layout) -> Policy:
-    """Contiguity given up: any free units of the pod with the fewest that has enough of them."""
+    """Without contiguity: any free units of the pod with the fewest free units that suffice."""
 
     def choose(free: int, _begins: int, size: int, _seed: int) -> int:
         masks = layout.pod_masks(free)
@@ -203,7 +202,7 @@ def any_units_in_one_pod(layout: Layout) -> Policy:
 
 
 def pooled(_layout: Layout) -> Policy:
-    """Contiguity and pods given up: any free units. What Kaufman and Roberts compute exactly."""
+    """Without contiguity and pods: any free units, which Kaufman and Roberts compute exactly."""
     return lambda free, _begins, size, _seed: _lowest_bits(free, size) if free.bit_count() >= size else 0
 
 

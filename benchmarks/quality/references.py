@@ -1,4 +1,4 @@
-"""What any policy is held against: an exact loss formula, and a bound that knows the future."""
+"""References for policies: an exact loss formula, and a bound with knowledge of the whole trace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def kaufman_roberts(units: int, offered: Mapping[int, float]) -> dict[int, float]:
-    """Exact blocking probability by size, when any free units will do.
+    """Return the exact blocking probability by size if any free units may be used.
 
     ``offered`` is arrivals per mean holding time, by size. Arrivals are Poisson; the distribution of the
     holding times does not matter. The recursion over the occupancy is ``j q(j) = sum a_k b_k q(j - b_k)``.
@@ -27,17 +27,17 @@ def kaufman_roberts(units: int, offered: Mapping[int, float]) -> dict[int, float
 
 
 def carried_share(units: int, offered: Mapping[int, float]) -> float:
-    """Accepted work over offered work, when any free units will do."""
+    """Return accepted over offered work if any free units may be used."""
     blocked = kaufman_roberts(units, offered)
     work = sum(arrivals * size for size, arrivals in offered.items())
     return sum(arrivals * size * (1 - blocked[size]) for size, arrivals in offered.items()) / work
 
 
 def clairvoyant_bound(trace: Sequence[Job], units: int) -> float:
-    """No policy, not even one that knows the future, accepts more work than this.
+    """Return an upper bound of the accepted work for any policy, even with knowledge of the whole trace.
 
     A linear program: each job is accepted to a share between 0 and 1, and at every arrival the units in use
-    are at most all there are. Contiguity, pods and whole jobs are given up, so it is an upper bound.
+    do not exceed the capacity. It ignores contiguity, pods and whole jobs.
     """
     optimize, sparse = _scipy()
     order = sorted(trace, key=lambda job: job.arrival)
@@ -61,7 +61,7 @@ def clairvoyant_bound(trace: Sequence[Job], units: int) -> float:
 
 
 def _scipy() -> tuple[Any, Any]:
-    """Imported late: only this part needs it, and the tests run without."""
+    """Import the library late: only this part needs it, and tests run without it."""
     from scipy import optimize, sparse  # noqa: PLC0415 - see above
 
     return optimize, sparse

@@ -1,4 +1,4 @@
-"""Replays a trace against a policy: what it accepts, and how the free capacity looks meanwhile."""
+"""Replays a trace with a policy: the accepted work, and samples of the free capacity."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """The free capacity at a moment: units, and the longest run among them."""
+    """A sample of the free capacity: units and the longest run."""
 
     time: float
     free: int
@@ -27,7 +27,7 @@ class Glimpse:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a policy made of a trace; work in units times time."""
+    """The result of a policy for a trace; work in units times time."""
 
     offered: float = 0.0
     accepted: float = 0.0
@@ -44,10 +44,10 @@ class Outcome:
 def replay(
     layout: Layout, policy: Policy, trace: Sequence[Job], *, after: float = 0.0, glimpse_every: float = 0.0
 ) -> Outcome:
-    """Every job is placed when it arrives or is gone; nothing moves later.
+    """Place every job at its arrival or reject it; nothing moves later.
 
     Jobs that arrive before ``after`` run but are not counted. With ``glimpse_every`` the free capacity is
-    looked at in such intervals.
+    sampled in such intervals.
     """
     free, begins = layout.line.free, 0
     outcome = Outcome()

@@ -1,8 +1,8 @@
 """Reads a trace in the Standard Workload Format, as whole units of a region.
 
-One line a job, fields apart by blanks, ``-1`` for what is not known; of the 18 fields these are used: 2
-the time of submission, 4 the run time (both in seconds), 5 the processors it got, 8 those it asked for. Lines
-that begin with ``;`` are the header; ``; MaxProcs: 1024`` tells how many processors there were.
+One line per job, fields separated by blanks, ``-1`` for unknown. Of the 18 fields these are used: 2 time of
+submission, 4 run time (both in seconds), 5 allocated processors, 8 requested processors. Lines that begin
+with ``;`` are the header; ``; MaxProcs: 1024`` has the number of processors of the machine.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SUFFIXES: Final = (".swf", ".swf.gz")
 class Workload:
     """The jobs by arrival, in units and seconds.
 
-    ``too_large`` is the share of all jobs that no pod could hold and that were left out;
-    ``processors_per_unit`` how many processors were counted as one unit.
+    ``too_large`` is the share of jobs that are larger than a pod and were omitted; ``processors_per_unit``
+    the number of processors that count as one unit.
     """
 
     jobs: list[Job]
@@ -34,17 +34,17 @@ class Workload:
 
 
 def is_swf(path: Path) -> bool:
-    """By the name of the file."""
+    """Whether the name of the file is that of a trace in this format."""
     return path.name.endswith(SUFFIXES)
 
 
 def read_workload(path: Path, *, units: int, largest: int, jobs_max: int) -> Workload:
-    """The first jobs of the trace, with the whole machine counted as so many units.
+    """Return the first jobs of the trace, with the whole machine as that many units.
 
-    Jobs of more than ``largest`` units are left out, and so are those without a run time or processors.
+    Jobs of more than ``largest`` units are omitted, and so are those without a run time or processors.
 
     Raises:
-        ValueError: the header does not tell how many processors there were.
+        ValueError: the header does not have the number of processors.
     """
     processors = None
     jobs: list[Job] = []
@@ -73,7 +73,7 @@ def read_workload(path: Path, *, units: int, largest: int, jobs_max: int) -> Wor
 
 
 def at_load(jobs: Sequence[Job], *, units: int, load: float) -> list[Job]:
-    """The same jobs closer together or further apart, so that they offer that share of the capacity."""
+    """Return the same jobs with arrivals scaled in time, so that they offer that share of the capacity."""
     span = jobs[-1].arrival - jobs[0].arrival
     factor = offered(jobs) / (load * units) / span
     return [replace(job, arrival=(job.arrival - jobs[0].arrival) * factor) for job in jobs]

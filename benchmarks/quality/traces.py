@@ -1,4 +1,4 @@
-"""Seeded traces: jobs that arrive at random, want some contiguous units, and hold them for a while."""
+"""Seeded traces of jobs that arrive at random and hold contiguous units for some time."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def poisson_trace(mix: Mapping[int, float], *, units: int, load: float, jobs: in
 
 
 def offered(trace: Sequence[Job]) -> float:
-    """All the work asked for."""
+    """Return the total requested work."""
     return sum(job.work for job in trace)

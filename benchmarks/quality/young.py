@@ -1,4 +1,4 @@
-"""How many whole pods an empty region still has after its first requests, none of which has ended yet."""
+"""Counts the whole free pods of an empty region after its first requests, none of which has ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMPARED: Final = ("this chooser", "best fit", "first fit")
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first ``count`` requests of a region, of these sizes, all as likely; ``length`` is of a pod."""
+    """The first ``count`` requests of a region, of equally likely sizes; ``length`` is that of a pod."""
 
     pods: int
     length: int
@@ -29,11 +29,11 @@ class Beginning:
 
     @property
     def name(self) -> str:
-        """As a row is called."""
+        """Return the label of a row."""
         return f"{self.pods} × {self.length}, {self.count} of {', '.join(map(str, self.sizes))}"
 
     def requests(self, seed: int) -> list[int]:
-        """Their sizes, in the order in which they come."""
+        """Return the sizes in the order of the requests."""
         chance = stream("young", self.pods, self.length, self.count, self.sizes, seed)
         return [chance.choice(self.sizes) for _ in range(self.count)]
 
@@ -54,7 +54,7 @@ BEGINNINGS: Final = (
 
 
 def whole_pods_after(layout: Layout, policy: Policy, requests: Sequence[int]) -> int:
-    """Serve the requests one after the other; the pods that nothing was taken of."""
+    """Serve the requests one after the other; return the number of untouched pods."""
     free, begins = layout.line.free, 0
     for number, size in enumerate(requests):
         taken = policy(free, begins, size, mix(number, 0))
@@ -65,7 +65,7 @@ def whole_pods_after(layout: Layout, policy: Policy, requests: Sequence[int]) ->
 
 
 def most_whole_pods(layout: Layout, requests: Sequence[int]) -> int:
-    """No policy keeps more: a bound by the units in all, and by how many of a size a pod can hold."""
+    """Return an upper bound for any policy, from the total units and the number of each size per pod."""
     needed = -(-sum(requests) // layout.length)
     for size in set(requests):
         as_large = sum(other >= size for other in requests)
@@ -74,7 +74,7 @@ def most_whole_pods(layout: Layout, requests: Sequence[int]) -> int:
 
 
 def whole_pods(beginning: Beginning, seeds: Sequence[int]) -> Mapping[str, float]:
-    """Means by policy, and under ``at most`` of the bound."""
+    """Return means by policy, and of the bound as ``at most``."""
     layout = Layout.of(beginning.pods, beginning.length)
     found = {
         name: fmean(

@@ -28,7 +28,7 @@ WHOLE_NODE = 0xFF
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A policy: how nodes rank, which slice is taken, and which of equal nodes (by a draw, or the lowest)."""
+    """A policy: rank of nodes, choice of a slice, and choice among equal nodes (random or lowest)."""
 
     rank: Rank
     pick: Pick
@@ -65,7 +65,7 @@ class Cluster:
         return node, taken
 
     def release(self, node: int, taken: int) -> None:
-        """Give GPUs back."""
+        """Release GPUs."""
         self._move(node, self._free[node] | taken)
 
     def free_gpus(self) -> int:
@@ -73,7 +73,7 @@ class Cluster:
         return sum(mask.bit_count() * len(group) for mask, group in self._groups.items())
 
     def fragmented(self, popularity: Mapping[int, float]) -> float:
-        """GPUs that a task drawn from the workload could not use, in expectation."""
+        """Return the expected number of GPUs that a random task of the workload could not use."""
         return sum(fragmentation(mask, popularity) * len(group) for mask, group in self._groups.items())
 
     def _ranked(self, size: int) -> int | None:
@@ -106,7 +106,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What became of a replay; work in GPU-seconds, fragmentation as a share of the free GPUs."""
+    """The result of a replay; work in GPU-seconds, fragmentation as a share of the free GPUs."""
 
     offered: float
     accepted: float
@@ -116,7 +116,7 @@ class Served:
 
 
 def serve(tasks: Sequence[Task], nodes: int, rule: Rule, popularity: Mapping[int, float]) -> Served:
-    """Every task is placed when it arrives or is gone."""
+    """Place every task at its arrival or reject it."""
     cluster = Cluster(nodes, rule)
     ends: list[tuple[float, int, int, int]] = []
     offered = accepted = big = big_accepted = 0.0
@@ -141,9 +141,9 @@ def serve(tasks: Sequence[Task], nodes: int, rule: Rule, popularity: Mapping[int
 def inflate(
     tasks: Sequence[Task], nodes: int, rule: Rule, popularity: Mapping[int, float]
 ) -> list[tuple[float, float, float]]:
-    """The paper's experiment: tasks arrive and stay until more was asked for than there is.
+    """Run the paper's experiment: tasks arrive and stay until the demand exceeds the capacity.
 
-    (demand, allocated, fragmented), each over all GPUs, at every twentieth of the demand.
+    Returns (demand, allocated, fragmented), each as a share of all GPUs, at every twentieth of the demand.
     """
     cluster = Cluster(nodes, rule)
     gpus = nodes * 8

@@ -24,16 +24,16 @@ class Task:
 
 
 def read_nodes(path: Path) -> int:
-    """How many nodes of the list have eight GPUs."""
+    """Count the nodes of the list with eight GPUs."""
     with path.open(newline="") as file:
         return sum(int(row["gpu"]) == GPUS_PER_NODE_MAX for row in csv.DictReader(file))
 
 
 def read_tasks(path: Path) -> list[Task]:
-    """Tasks that ran on GPUs, by arrival.
+    """Return the tasks that ran on GPUs, by arrival.
 
     A share of a GPU counts as a whole one, a number between slices as the next larger slice. Tasks without
-    GPUs, tasks that were never scheduled and tasks without duration are left out.
+    GPUs, tasks that were never scheduled and tasks without duration are omitted.
     """
     tasks = []
     with path.open(newline="") as file:
@@ -49,13 +49,13 @@ def read_tasks(path: Path) -> list[Task]:
 
 
 def busy_window(tasks: Sequence[Task]) -> tuple[float, float]:
-    """(begin, end) of the part of the trace in which all but the first and last hundredth arrive."""
+    """Return (begin, end) of the time in which all but the first and last hundredth of the tasks arrive."""
     cut = len(tasks) // 100
     return tasks[cut].arrival, tasks[-1 - cut].arrival
 
 
 def mean_demand(tasks: Sequence[Task], begin: float, end: float) -> float:
-    """GPUs wanted at the same time, on average over a window."""
+    """Return the mean number of GPUs in demand at the same time within a window."""
     return sum(
         task.gpus * max(0.0, min(task.arrival + task.holding, end) - max(task.arrival, begin))
         for task in tasks
@@ -63,10 +63,10 @@ def mean_demand(tasks: Sequence[Task], begin: float, end: float) -> float:
 
 
 def superposed(tasks: Sequence[Task], copies: int, seed: int) -> list[Task]:
-    """Several copies of the busy window, each turned in time by a random angle.
+    """Return several copies of the busy window, each rotated in time by a random offset.
 
-    Real sizes, durations and bursts, for a larger cluster. What arrived before the window and still runs in
-    it arrives at its begin.
+    Keeps real sizes, durations and bursts for a larger cluster. Tasks that arrived before the window and
+    still run in it arrive at its begin.
     """
     begin, end = busy_window(tasks)
     chance = stream("superposed", seed)

@@ -25,7 +25,7 @@ HOUR: Final = 3600.0
 
 
 def measure(options: Options) -> Section:
-    """Run it where a trace is given."""
+    """Run the part if a trace is given."""
     section = Section("Slices of nodes on a real trace")
     if options.nodes is None or options.trace is None or options.trace.suffix != ".csv":
         section.not_measured("give a node list and a trace (`make bench NODES=… TRACE=…`)")
@@ -97,7 +97,7 @@ def _replays(
 
 
 def _verdict(section: Section, load: float, shares: Mapping[str, float]) -> None:
-    """Against the gradient, to the last digit, and in words whatever accepts more."""
+    """Compare with the gradient, and name the policies that accept more."""
     ours, other = shares[OURS], shares[GRADIENT]
     section.figure(
         f"accepted GPU-hours, share of the offered, load {load}",

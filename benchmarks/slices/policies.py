@@ -1,7 +1,7 @@
-"""Ways to choose a node and a slice of it, over nodes grouped by which of their GPUs are free.
+"""Policies that choose a node and a slice of it, over nodes grouped by their free GPUs.
 
-Two nodes with the same free GPUs are equal to every policy but first fit, so a policy ranks masks, of which
-there are 256, and not nodes.
+Nodes with the same free GPUs are equal for every policy but first fit, so a policy ranks the 256 masks
+instead of nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Rank: TypeAlias = Callable[[int, int], tuple[float, ...] | None]
-"""(free mask, size) to a rank, the lowest wins; ``None`` where no slice of that size is free."""
+"""(free mask, size) to a rank, the lowest wins; ``None`` if no slice of that size is free."""
 
 Pick: TypeAlias = Callable[[int, int], int]
 """(free mask, size) to the first GPU of the slice to take."""
@@ -36,7 +36,7 @@ def best_slice(free: int, size: int) -> int:
 
 @cache
 def keep_largest(free: int, size: int) -> tuple[float, ...] | None:
-    """The product's rule carried over to nodes: the fewest large slices lost, then the fullest node."""
+    """The product's rule applied to nodes: the fewest large slices lost, then the fullest node."""
     start = choose_slice(free, size)
     if start is None:
         return None
@@ -58,7 +58,7 @@ def any_node(free: int, size: int) -> tuple[float, ...] | None:
 
 
 def fragmentation(free: int, popularity: Mapping[int, float]) -> float:
-    """GPUs of a node that a task drawn from the workload could not use, in expectation.
+    """Return the expected number of GPUs of a node that a random task of the workload could not use.
 
     The measure of "Beware of Fragmentation" (USENIX ATC 2023), with slices for its tasks.
     """
@@ -68,7 +68,7 @@ def fragmentation(free: int, popularity: Mapping[int, float]) -> float:
 
 
 class FragmentationGradient:
-    """That paper's policy: the node and slice whose fragmentation grows least, by the real popularity."""
+    """The policy of that paper: the node and slice with the least growth of fragmentation, by popularity."""
 
     def __init__(self, popularity: Mapping[int, float]) -> None:
         self._by_mask = [fragmentation(free, popularity) for free in range(256)]
@@ -80,7 +80,7 @@ class FragmentationGradient:
         }
 
     def rank(self, free: int, size: int) -> tuple[float, ...] | None:
-        """How much the fragmentation grows; of equals the fullest node."""
+        """Return the growth of fragmentation; ties go to the fullest node."""
         start = self._starts.get((free, size))
         if start is None:
             return None

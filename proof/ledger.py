@@ -13,7 +13,8 @@ The invariants hold at every moment, not only at the end:
 - held hardware stays in the inventory, even if the fleet document drops it; no host is in two places;
 - times are correct, and notice periods are kept: ``time_rules``;
 - a server runs only on hardware of its holder, and is gone when the hardware is released;
-- a reservation is provisioned when all of its servers are up.
+- a reservation is provisioned when all of its servers are up;
+- placements have hosts of their reservation, and servers there: ``placement_rules``.
 
 Capacity that a write frees or adds is noted in the operation that it belongs to: that operation has to wake
 the claims that wait there.
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proof.booking_rules import BookingRules
 from proof.fleet import SOLD
 from proof.move_rules import MoveRules
+from proof.placement_rules import PlacementRules
 from proof.queue_rules import QueueRules
 from proof.quota_rules import QuotaRules
 from proof.servers import Servers
@@ -35,10 +37,9 @@ from proof.time_rules import NO_TERMS, Terms, TimeRules
 from proof.unreadable import MARK
 from proof.vm_rules import VmRules
 from testkit.items import (
-    CLAIM,
     GONE,
+    KINDS,
     RESERVATION,
-    VM,
     WHOLE,
     Hardware,
     Record,
@@ -105,7 +106,8 @@ class Ledger:
         self._work = work
         self._tell = tell
         self.records: dict[RecordKey, Record] = {}
-        self.vms = VmRules(self._now, self._tell_of_vms, in_trouble)
+        self.vms = VmRules(self._now, self._tell_of_new, in_trouble)
+        self.placements = PlacementRules(self._now, work, self._tell_of_new, in_trouble, self.records)
         self.bookings = BookingRules(tell)
         self.quotas = QuotaRules(now_ms, work, tell)
         self._queues = QueueRules(now_ms, work, tell)
@@ -148,9 +150,7 @@ class Ledger:
         for table, key, _, after in changes:
             if table == HOLDERS and key[1].startswith("QUOTA#"):
                 self.quotas.note_limit(key, after)
-            elif (
-                table == HOLDERS and key[1].startswith((RESERVATION, CLAIM, VM)) and MARK not in (after or {})
-            ):
+            elif table == HOLDERS and key[1].startswith(KINDS) and MARK not in (after or {}):
                 records.append((key, after))
             elif table == INVENTORY:
                 domains.update(self._note_inventory(key, after))
@@ -163,9 +163,11 @@ class Ledger:
             self._judge_domain(domain)
         self._follow_bookings({key for key, _ in records if key[1].startswith(RESERVATION)})
         self.quotas.judge()
+        self.placements.judge()
         for table, key, _, after in changes:
             if table == SERVERS:
                 self._note_server(key, after)
+                self.placements.note_server(key, after)
 
     def forget_the_gone(self) -> None:
         """A day has passed: ids of removed holders may be used again."""
@@ -183,7 +185,7 @@ class Ledger:
 
     def living_servers(self) -> list[tuple[str, str]]:
         """(server owner, host id) of every server that has not gone by now."""
-        return self._servers.living()
+        return [*self._servers.living(), *self.placements.living()]
 
     # Taking notes.
 
@@ -207,6 +209,7 @@ class Ledger:
         hardware = hardware_of(after, SOLD)
         before = self.hardware.get(pod)
         self.hardware[pod] = hardware
+        self.placements.note_hardware(pod, hardware)
         self.effects.append(Observed(self._now_tick, pod, hardware))
         if before is not None and hardware.version <= before.version:
             self._tell(f"{pod}: version {before.version} became {hardware.version}")
@@ -237,6 +240,8 @@ class Ledger:
             self.records.pop(key, None)
         else:
             self.records[key] = record
+        if self.placements.note_record(key, after) in self.asked_to_end:
+            self.asked_to_end.add(key)
         self._moves.note(key, before, record, given=self._adopts)
         self._times.note(key, after, given=self._adopts)
         if not self._adopts:
@@ -281,7 +286,7 @@ class Ledger:
         if is_new and not self._adopts and all(gpus & ~mask for mask in held.values()):
             self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
 
-    def _tell_of_vms(self, problem: str) -> None:
+    def _tell_of_new(self, problem: str) -> None:
         if not self._adopts:
             self._tell(problem)
 
@@ -360,7 +365,9 @@ class Ledger:
 
     def _judge_ready(self, before: Record | None, record: Record | None) -> None:
         """A reservation that becomes provisioned has servers on all of its hosts."""
-        if record is None or record.status != "provisioned" or (before and before.status == record.status):
+        if record is None or (record.kind, record.status) != (RESERVATION, "provisioned"):
+            return
+        if before and before.status == record.status:
             return
         wanted = sum(self._hardware_of(domain).hosts_per_unit for domain in record.holds)
         if (up := self._servers.count_up(record.server_owner)) < wanted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from testkit.items import CLAIM, CLAIMING, DESTROYED, GONE, RESERVATION, VM
+from testkit.items import CLAIM, CLAIMING, DESTROYED, GONE, PLACEMENT, RESERVATION, VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proof.faults import Work
     from testkit.items import Record, RecordKey
 
-BEGINS: Final = {RESERVATION: CLAIMING, CLAIM: "STATUS_CREATING", VM: "creating"}
+BEGINS: Final = {RESERVATION: CLAIMING, CLAIM: "STATUS_CREATING", VM: "creating", PLACEMENT: "pending"}
 MOVES: Final[Mapping[str, frozenset[str]]] = {
     "claiming": frozenset({"pending", "gone"}),
     "pending": frozenset({"provisioning", "deprovisioning"}),
@@ -38,6 +38,13 @@ MOVES: Final[Mapping[str, frozenset[str]]] = {
     "offline": frozenset({"starting", "stopped", "interrupted", "destroyed"}),
     "failed": frozenset({"destroyed"}),
     "destroyed": frozenset(),
+}
+
+OF_PLACEMENTS: Final[Mapping[str, frozenset[str]]] = {
+    **MOVES,
+    # Another image may set the workflow to work again, and so may a customer after a failure.
+    "provisioned": frozenset({"provisioning", "deprovisioning"}),
+    "error": frozenset({"provisioning", "provisioned", "deprovisioning"}),
 }
 
 
@@ -75,7 +82,8 @@ class MoveRules:
 
     def _judge_move(self, key: RecordKey, before: Record, record: Record | None) -> None:
         after = record.status if record else GONE
-        if after != before.status and after not in MOVES[before.status]:
+        moves = OF_PLACEMENTS if before.kind == PLACEMENT else MOVES
+        if after != before.status and after not in moves[before.status]:
             self._tell(f"{key} went from {before.status} to {after}")
         if before.status == CLAIMING != after and after != GONE:
             self._note_made(key)

@@ -39,7 +39,9 @@ GPUS_PER_HOST = 8
 """Bits of a mask for the host in each slot. A holder of hosts has all of them, a holder of GPUs its own."""
 
 GONE, DESTROYED, FAILED, CLAIMING = "gone", "destroyed", "failed", "claiming"
-RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
+RESERVATION, CLAIM, VM, PLACEMENT = "RESERVATION#", "CLAIM#", "VM#", "PLACEMENT#"
+KINDS = (RESERVATION, CLAIM, VM, PLACEMENT)
+"""The prefixes of the sort keys of records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ def record_of(key: RecordKey, item: Item) -> Record | None:
         return _claim(key, item)
     if key[1].startswith(VM):
         return _vm(key, item)
+    if key[1].startswith(PLACEMENT):
+        return _placement(key, item)
     return None
 
 
@@ -203,6 +207,27 @@ def _vm(key: RecordKey, item: Item) -> Record:
         revision=int(item["revision"]["N"]),
         server_owner=f"{identity}-{item['runs']['N']}",
         flavors={domain[:2]: item["flavor_id"]["S"]},
+    )
+
+
+def _placement(key: RecordKey, item: Item) -> Record:
+    """A placement owns nothing of a pod: its hosts are of a reservation; see ``placed``."""
+    identity, status = key[1].removeprefix(PLACEMENT), item["status"]["S"]
+    uses = {(key[0], "QUOTA#placement_servers"): int(item["servers"]["N"])} if status != GONE else {}
+    return Record(
+        key=key,
+        kind=PLACEMENT,
+        status=status,
+        tag="",
+        holds={},
+        uses=uses,
+        counted=uses if "counted" in item else {},
+        revision=int(item["revision"]["N"]) if "revision" in item else 0,
+        server_owner=f"{identity}-{item['created_at']['N']}" if "created_at" in item else "",
+        unsettled="unsettled" in item,
+        flavors={},
+        life=item["life"]["B"].hex() if "life" in item else "",
+        finished="unfinished" not in item,
     )
 
 

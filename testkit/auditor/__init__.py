@@ -1,7 +1,7 @@
 """An independent check of the tables: do pods, records, quotas, queues, rosters and servers agree?
 
 It reads raw items and shares no code with the product, so that the check does not repeat a mistake of the
-write. Rules for holders of one kind are in ``claims`` and ``vms``.
+write. Rules for holders of one kind are in ``claims``, ``placements`` and ``vms``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from testkit.auditor import claims, vms
+from testkit.auditor import claims, placements, vms
 from testkit.items import (
     CLAIM,
     GONE,
     GPUS_PER_HOST,
+    PLACEMENT,
     RESERVATION,
     VM,
     WHOLE,
@@ -57,6 +58,7 @@ def audit_tables(
     holders = {(item["pk"]["S"], item["sk"]["S"]): item for item in tables["holders"]}
     records = [record for key, item in holders.items() if (record := record_of(key, item)) is not None]
     live = [record for record in records if record.status != GONE]
+    placed = placements.placements_of(holders)
     rentals = [vms.rental_of(record.key, holders[record.key]) for record in live if record.kind == VM]
     findings = [
         *_pods(tables["inventory"]),
@@ -65,13 +67,17 @@ def audit_tables(
         *_index(holders, records),
         *_quotas(holders, records),
         *claims.judge(holders, live),
+        *placements.judge(holders, live, placed),
         *vms.judge(rentals),
     ]
     if now is not None:
         servers = tables["servers"]
         present = [item for item in servers if "gone_at" not in item or int(item["gone_at"]["N"]) > now]
-        findings += [*_servers(present, live), *vms.judge_servers(present, rentals)]
+        findings += _servers(present, live)
+        findings += placements.judge_servers(present, live, placed)
+        findings += vms.judge_servers(present, rentals)
         if at_rest:
+            findings += placements.judge_rest(present, placed)
             findings += vms.judge_rest(holders, present, rentals)
     return sorted(findings)
 
@@ -163,7 +169,7 @@ def _index(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator
     """Exactly the records with work left are in the index of unsettled records."""
     for record in records:
         item, since = holders[record.key], "unsettled_since" in holders[record.key]
-        if record.kind == RESERVATION:
+        if record.kind in (RESERVATION, PLACEMENT):
             wanted = record.status in UNSETTLED or record.named is not None
         elif record.kind == CLAIM:
             wanted = record.status != GONE and claims.claim_of(record.key, item).has_work

@@ -111,10 +111,11 @@ class Scene:
 
     def set(self, table: str, key: Key, **attributes: Any) -> None:
         """Change attributes of an item by hand; ``None`` removes one."""
-        names = {f"#{name}": name for name in attributes}
-        values = {f":{name}": encode_value(v) for name, v in attributes.items() if v is not None}
-        sets = ", ".join(f"#{name} = :{name}" for name, v in attributes.items() if v is not None)
-        removes = ", ".join(f"#{name}" for name, v in attributes.items() if v is None)
+        # Numbers, because some names may not stand in an expression.
+        names = {f"#n{number}": name for number, name in enumerate(attributes)}
+        values = {f":v{n}": encode_value(v) for n, v in enumerate(attributes.values()) if v is not None}
+        sets = ", ".join(f"#n{n} = :v{n}" for n, v in enumerate(attributes.values()) if v is not None)
+        removes = ", ".join(f"#n{n}" for n, v in enumerate(attributes.values()) if v is None)
         expression = (f"SET {sets}" if sets else "") + (f" REMOVE {removes}" if removes else "")
         more = {"ExpressionAttributeValues": values} if values else {}
         self.db.update_item(

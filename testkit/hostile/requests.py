@@ -40,6 +40,7 @@ ASKS: Final[dict[str, Ask]] = {
     ),
     "list_reservation_units": Ask("GET", UNITS),
     "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
+    "get_organization_topology": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/topology"),
     "list_reservation_quotas": Ask("GET", "/api/v2/quotas"),
     "create_placement": Ask("POST", PLACEMENTS, json.dumps(placement_body())),
     "create_placement (dry run)": Ask(
@@ -81,6 +82,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "delete_reservation (organization named)": (202, 404, 404, 403, 202),
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_organization_reservation_units": (200, 200, 403, 200, 200),
+    "get_organization_topology": (200, 200, 403, 200, 200),
     "list_reservation_quotas": (200, 200, 200, 200, 200),
     "create_placement": (202, 404, 404, 403, 403),
     "create_placement (dry run)": (200, 404, 404, 403, 403),

@@ -35,6 +35,7 @@ ABSENT: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
 ALL: Final = (
     "reservations:create",
     "reservations:read",
+    "topology:read",
     "reservations:delete",
     "placements:create",
     "placements:read",
@@ -56,7 +57,9 @@ PEOPLE: Final[dict[str, dict[str, Any]]] = {
         "projects": [STRANGERS_PROJECT],
         "permissions": list(ALL),
     },
-    "reader": {"permissions": ["reservations:read", "placements:read", "capacityclaims:read"]},
+    "reader": {
+        "permissions": ["reservations:read", "topology:read", "placements:read", "capacityclaims:read"]
+    },
     "operator": {
         "sub": "operator@example.com",
         "organizations": ["the-operators"],

@@ -41,7 +41,7 @@ PASSWORD: Final = "correct-horse-battery"
 RENTER: Final = ("vms:read", "vms:write", "billing:read", "apikeys:write")
 # With all permissions of the other APIs, so that no result depends on their absence.
 _OTHERS: Final = (
-    *("reservations:create", "reservations:read", "reservations:delete"),
+    *("reservations:create", "reservations:read", "reservations:delete", "topology:read"),
     *("capacityclaims:read", "capacityclaims:write"),
 )
 PEOPLE: Final[dict[str, dict[str, Any]]] = {

@@ -57,6 +57,7 @@ _PLACE, _GET_PLACEMENT, _LIST_PLACEMENTS, _UPDATE_PLACEMENT, _DELETE_PLACEMENT =
 )
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
+_TOPOLOGY: Final = "get_organization_topology"
 _QUOTAS: Final = "list_reservation_quotas"
 _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
@@ -163,6 +164,13 @@ API_CASES: Final = (
     _ok(_ORGANIZATION_UNITS, "all", contract.UNITS, after=given.sample_with_quota_of_one),
     _ok(_ORGANIZATION_UNITS, "filtered", contract.UNITS),
     _ok(_ORGANIZATION_UNITS, "by_operator", contract.UNITS),
+    _ok(_TOPOLOGY, "all", contract.TOPOLOGY),
+    _ok(_TOPOLOGY, "all", contract.TOPOLOGY, after=given.provisioned),
+    _ok(_TOPOLOGY, "all", contract.TOPOLOGY, after=given.failed),
+    _ok(_TOPOLOGY, "all", contract.TOPOLOGY, after=given.gone),
+    _ok(_TOPOLOGY, "narrowed", contract.TOPOLOGY),
+    _ok(_TOPOLOGY, "by_operator", contract.TOPOLOGY),
+    _no(_TOPOLOGY, "filter_repeated", 400, "invalid_request"),
     _ok(_VERSION, "answered", contract.VERSION),
     _no(_REJECT, "unknown_route", 404, "not_found"),
     _no(_REJECT, "root", 404, "not_found"),

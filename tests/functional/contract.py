@@ -358,6 +358,96 @@ RESERVATIONS: Final[dict[str, Any]] = {"type": "array", "items": RESERVATION}
 UNITS: Final[dict[str, Any]] = {"type": "array", "items": UNIT}
 PLACEMENTS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT}
 
+_REF: Final = {"type": "string", "minLength": 1}
+_UNIT_ID_PATTERN: Final = "^[0-9a-f]{64}$"
+
+TOPOLOGY_HOST: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["infrastructureRef", "reserved"],
+    "properties": {
+        "infrastructureRef": _REF,
+        "reserved": {"type": "boolean"},
+        "reservationRef": _REF,
+        "reservationUnitRef": {"type": "string", "pattern": _UNIT_ID_PATTERN},
+    },
+    "dependentRequired": {"reservationUnitRef": ["reservationRef"], "reservationRef": ["reservationUnitRef"]},
+}
+
+TOPOLOGY_DOMAIN: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["id", "hosts"],
+    "properties": {"id": _REF, "name": _TEXT, "hosts": {"type": "array", "items": TOPOLOGY_HOST}},
+}
+
+TOPOLOGY_POD: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["id", "domains"],
+    "properties": {"id": _REF, "name": _TEXT, "domains": {"type": "array", "items": TOPOLOGY_DOMAIN}},
+}
+
+TOPOLOGY_RESERVATION: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": RESERVATION["required"],
+    "properties": {
+        **RESERVATION["properties"],
+        "topologyEntityTag": _TEXT,
+        "units": {
+            "type": "object",
+            "propertyNames": {"pattern": _UNIT_ID_PATTERN},
+            "additionalProperties": {
+                "type": "object",
+                "required": ["infrastructureRefs", "occupied"],
+                "properties": {
+                    "infrastructureRefs": {"type": "array", "items": _REF},
+                    "occupied": {"type": "boolean"},
+                },
+            },
+        },
+    },
+}
+
+TOPOLOGY_REGION: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["regionId", "projections"],
+    "properties": {
+        "regionId": _REF,
+        "projections": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["reservationUnit", "topology", "overlays"],
+                "properties": {
+                    "reservationUnit": {
+                        "type": "object",
+                        "required": [
+                            *("accelerator", "unit", "machineFlavorId", "deviceTypeResourceClass"),
+                            "hostsPerUnit",
+                        ],
+                        "properties": {
+                            "accelerator": _TEXT,
+                            "unit": _TEXT,
+                            "machineFlavorId": _TEXT,
+                            "deviceTypeResourceClass": _TEXT,
+                            "hostsPerUnit": {"type": "integer", "minimum": 1},
+                        },
+                    },
+                    "topology": {"type": "array", "items": TOPOLOGY_POD},
+                    "overlays": {
+                        "type": "object",
+                        "required": ["reservations", "placements"],
+                        "properties": {
+                            "reservations": {"type": "object", "additionalProperties": TOPOLOGY_RESERVATION},
+                            "placements": {"type": "object"},
+                        },
+                    },
+                },
+            },
+        },
+    },
+}
+
+TOPOLOGY: Final[dict[str, Any]] = {"type": "array", "items": TOPOLOGY_REGION}
+
 # The names under which the contract publishes its schemas; ``allOf`` chains are written out.
 PUBLISHED: Final[dict[str, dict[str, Any]]] = {
     "tag": TAG,

@@ -32,6 +32,7 @@ CASES = {
     "delete_reservation": "accepted",
     "list_reservation_units": "all",
     "list_organization_reservation_units": "all",
+    "get_organization_topology": "all",
     "list_reservation_quotas": "all",
 }
 

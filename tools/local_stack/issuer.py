@@ -35,6 +35,7 @@ CUSTOMER_PERMISSIONS = (
     "placements:read",
     "placements:update",
     "placements:delete",
+    "topology:read",
     "capacityclaims:read",
     "capacityclaims:write",
     "vms:read",

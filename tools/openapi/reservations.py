@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gpu_capacity.reservations.api import models
 from gpu_capacity.reservations.api.units import ReservationUnitRead
-from tools.openapi import creating, paging
+from tools.openapi import creating, paging, topology
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _RESERVATIONS: Final = "Reservations"
@@ -79,6 +79,7 @@ PARAMETERS: Final[dict[str, Json]] = {
         "schema": {"type": "array", "items": {"type": "string", "pattern": "="}},
         "example": ["workload=training"],
     },
+    **topology.PARAMETERS,
     **paging.PARAMETERS,
     **creating.PARAMETERS,
 }
@@ -264,6 +265,7 @@ RESERVATIONS: Final = ApiText(
     tags={
         _RESERVATIONS: "Project scoped reservations of one or more contiguous accelerator units in a region.",
         _UNITS: "Regional accelerator units and their current aggregate capacity.",
+        topology.TAG: topology.TAG_TEXT,
         _SERVICE: "The service itself.",
     },
     parameters=PARAMETERS,
@@ -364,6 +366,7 @@ RESERVATIONS: Final = ApiText(
             },
             errors=(400, 401, 403, 500),
         ),
+        **topology.operations(_RESERVATION),
         "list_reservation_quotas": OperationText(
             tag=_RESERVATIONS,
             summary="List quotas of reservations",

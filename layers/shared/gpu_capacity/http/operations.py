@@ -130,6 +130,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("regionID", "accelerator", "unit"),
         ),
         Operation(
+            "get_organization_topology",
+            "GET",
+            "/api/v2/organizations/{organizationID}/topology",
+            Permission.READ_TOPOLOGY,
+            once=("regionID", "accelerator", "unit", "projectID", "reservationID"),
+        ),
+        Operation(
             "list_reservation_quotas",
             "GET",
             "/api/v2/quotas",

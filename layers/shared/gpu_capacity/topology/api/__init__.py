@@ -1,0 +1,1 @@
+"""The topology as the Reservation API shows it: bodies and replies."""

@@ -1,0 +1,199 @@
+"""Read the topology that an organization sees.
+
+It sees every pod of what the regions that it may see offer to it. In a region that it may not see, or no
+longer, and of what its region no longer offers, it sees the domains of its reservations only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
+from gpu_capacity.reservations.observation import observe
+from gpu_capacity.topology.tree import (
+    DomainNode,
+    HostNode,
+    PodNode,
+    Projection,
+    RegionTopology,
+    ReservationOverlay,
+    UnitNode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.holders.roles import HasInventory
+    from gpu_capacity.inventory.model import Domain, Pod, Region
+    from gpu_capacity.inventory.snapshot import Ownership
+    from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.reservations.roles import HasReservations
+    from gpu_capacity.topology.tree import TopologyFilter
+
+    class Needs(HasInventory, HasReservations, Protocol):
+        """What the functions of this module work with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sold:
+    """What a projection is of. ``offered``: the organization can have more of it."""
+
+    accelerator: str
+    unit: str
+    flavor_id: str
+    device_type_resource_class: str
+    hosts_per_unit: int
+    offered: bool
+
+
+def get_organization_topology(
+    services: Needs, caller: Caller, organization_id: str, wanted: TopologyFilter
+) -> list[RegionTopology]:
+    """The topology of an organization, in order of regions; those in which it sees nothing are left out.
+
+    Reservations are shown to a caller who may read them.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        organization_id: whose topology.
+        wanted: which part of it.
+
+    Raises:
+        Forbidden: the token may not read the topology, or is not of the organization.
+    """
+    caller.require(Permission.READ_TOPOLOGY)
+    caller.require_organization(organization_id)
+    reservations = _readable(services, caller, organization_id, wanted)
+    found = []
+    for region in services.inventory.regions():
+        if wanted.region_id not in (None, region.id):
+            continue
+        mine = [r for r in reservations if r.region_id == region.id]
+        visible = region.is_visible_to(frozenset({organization_id}))
+        projections = [
+            _projection(services, region, sold, [r for r in mine if (r.accelerator, r.unit) == name])
+            for name, sold in sorted(_sold(region, mine, visible=visible).items())
+            if wanted.admits(region.id, *name)
+        ]
+        if projections:
+            found.append(RegionTopology(region.id, tuple(projections)))
+    return found
+
+
+def _readable(
+    services: Needs, caller: Caller, organization_id: str, wanted: TopologyFilter
+) -> list[Reservation]:
+    """The reservations that the caller may read and wants to see."""
+    if not caller.may(Permission.READ_RESERVATIONS):
+        return []
+    return [
+        r
+        for r in services.reservations.of_organization(organization_id)
+        if caller.may_see(r.organization_id, r.project_id)
+        and wanted.reservation_id in (None, r.id)
+        and wanted.project_id in (None, r.project_id)
+    ]
+
+
+def _sold(
+    region: Region, reservations: Sequence[Reservation], *, visible: bool
+) -> dict[tuple[str, str], _Sold]:
+    """What is shown of a region, by accelerator and unit: what it offers, and what was reserved in it."""
+    classes = {o.flavor.id: o.device_type_resource_class for o in region.offerings}
+    reserved = {
+        (r.accelerator, r.unit): _Sold(
+            r.accelerator,
+            r.unit,
+            r.flavor_id,
+            classes.get(r.flavor_id, ""),
+            r.hosts_per_unit,
+            offered=False,
+        )
+        for r in reservations
+    }
+    offered = {
+        (o.accelerator, o.unit): _Sold(
+            o.accelerator,
+            o.unit,
+            o.flavor.id,
+            o.device_type_resource_class,
+            o.hosts_per_unit,
+            offered=True,
+        )
+        for o in (region.offered if visible else ())
+    }
+    return reserved | offered
+
+
+def _projection(
+    services: Needs, region: Region, sold: _Sold, reservations: Sequence[Reservation]
+) -> Projection:
+    ownership = services.inventory.fresh_snapshot(region.id, sold.flavor_id).ownership
+    own = {r.pod_id for r in reservations}
+    versions = {
+        (region.id, pod_id): ownership[pod_id].version
+        for pod_id in ownership
+        if sold.offered or pod_id in own
+    }
+    pods = {pod.id: pod for pod in services.inventory.pods_in(versions).values()}
+    units = {(r.pod_id, position): (r, r.unit_id(position)) for r in reservations for position in r.positions}
+    return Projection(
+        accelerator=sold.accelerator,
+        unit=sold.unit,
+        flavor_id=sold.flavor_id,
+        device_type_resource_class=sold.device_type_resource_class,
+        hosts_per_unit=sold.hosts_per_unit,
+        pods=tuple(
+            PodNode(
+                opaque_pod_id(region.id, pod_id),
+                tuple(
+                    _domain(region.id, domain, ownership[pod_id], units.get((pod_id, domain.position)))
+                    for domain in pods[pod_id].domains
+                    if sold.offered or (pod_id, domain.position) in units
+                ),
+            )
+            for pod_id in sorted(pods)
+        ),
+        reservations=tuple(_overlay(r, pods, region) for r in reservations),
+    )
+
+
+def _domain(
+    region_id: str, domain: Domain, ownership: Ownership, unit: tuple[Reservation, str] | None
+) -> DomainNode:
+    owned = ownership.owned_hosts(domain.position)
+    reservation_id, unit_id = (unit[0].id, unit[1]) if unit else (None, None)
+    return DomainNode(
+        opaque_domain_id(region_id, domain.id),
+        domain.name if domain.name != domain.id else None,
+        tuple(
+            HostNode(host.id, unit is not None or bool(owned >> host.slot & 1), reservation_id, unit_id)
+            for host in sorted(domain.hosts, key=lambda host: host.slot)
+        ),
+    )
+
+
+def _overlay(reservation: Reservation, pods: Mapping[str, Pod], region: Region) -> ReservationOverlay:
+    """A reservation with the hardware that the same answer shows, so that its hash follows from it."""
+    pod = pods.get(reservation.pod_id) if reservation.pod_id else None
+    observed = observe(reservation, pod, region)
+    if pod is None:
+        return ReservationOverlay(observed, None if reservation.runs else ())
+    domains = {domain.position: domain for domain in pod.domains}
+    occupied = reservation.occupied_hosts
+    units = tuple(
+        UnitNode(
+            reservation.unit_id(position),
+            tuple(h.id for h in sorted(domains[position].hosts, key=lambda h: h.slot))
+            if position in domains
+            else (),
+            bool(occupied.get(position)),
+        )
+        for position in reservation.positions
+    )
+    return ReservationOverlay(observed, units)

@@ -1,0 +1,127 @@
+"""GET /api/v2/organizations/{organizationID}/topology: form, parameters, and the hash that follows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.topology.api import replies
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.sample_events import SAMPLE_ID, with_query
+
+if TYPE_CHECKING:
+    from testkit.handlers.stage import Answer, Stage
+
+ERRORS = Path(__file__).parents[2] / "docs" / "errors.md"
+
+
+def _topology(stage: Stage, **query: list[str]) -> Answer:
+    event = with_query(sample_events.read("get_organization_topology", "all"), **query)
+    return stage.request("get_organization_topology", event)
+
+
+def _projection(answer: Answer, region_id: str = "uk-lon-1") -> dict[str, Any]:
+    (projection,) = next(r["projections"] for r in answer.json if r["regionId"] == region_id)
+    found: dict[str, Any] = projection
+    return found
+
+
+def _hosts(projection: dict[str, Any]) -> list[dict[str, Any]]:
+    return [h for pod in projection["topology"] for domain in pod["domains"] for h in domain["hosts"]]
+
+
+def _shown(stage: Stage) -> dict[str, Any]:
+    found: dict[str, Any] = stage.request_event("get_reservation", "found").json
+    return found
+
+
+def test_every_region_that_offers_something_is_shown(reserved: Stage) -> None:
+    answer = _topology(reserved)
+    assert [region["regionId"] for region in answer.json] == ["uk-lon-1", "us-chi-1"]
+    assert _projection(answer)["reservationUnit"] == {
+        "accelerator": "GB300",
+        "unit": "NVL72",
+        "machineFlavorId": "g.72.gb300.pinned",
+        "deviceTypeResourceClass": "GB300_HOST",
+        "hostsPerUnit": 18,
+    }
+    assert [pod["name"] for pod in _projection(answer)["topology"]] == ["pod-1", "pod-2"]
+
+
+def test_the_overlay_is_the_reservation_with_its_entity_tag_and_units(reserved: Stage) -> None:
+    projection, shown = _projection(_topology(reserved)), _shown(reserved)
+    overlay = projection["overlays"]["reservations"][SAMPLE_ID]
+    units = overlay.pop("units")
+    assert overlay == shown | {"topologyEntityTag": shown["status"]["topologyHash"]}
+    mine = [host for host in _hosts(projection) if host.get("reservationRef") == SAMPLE_ID]
+    assert len(units) == shown["status"]["claimedUnitCount"]
+    for unit_id, unit in units.items():
+        refs = [host["infrastructureRef"] for host in mine if host["reservationUnitRef"] == unit_id]
+        assert unit == {"infrastructureRefs": refs, "occupied": False}
+        assert len(refs) == 18
+
+
+def test_overlays_are_there_when_they_are_empty(reserved: Stage) -> None:
+    projection = _projection(_topology(reserved), "us-chi-1")
+    assert projection["overlays"] == {"reservations": {}, "placements": {}}
+    assert {tuple(host) for host in _hosts(projection)} == {("infrastructureRef", "reserved")}
+
+
+def test_no_id_of_a_pod_or_domain_of_the_fleet_document_is_shown(reserved: Stage) -> None:
+    document = json.loads(reserved.bucket.content or b"")
+    pods = [pod for region in document["regions"] for pod in region["pods"]]
+    ids = {pod["id"] for pod in pods} | {domain["id"] for pod in pods for domain in pod["domains"]}
+    text = _topology(reserved).text
+    assert not {identity for identity in ids if f'"{identity}"' in text}
+
+
+def test_the_program_in_the_documentation_recomputes_the_hash(reserved: Stage) -> None:
+    section = ERRORS.read_text("utf-8").split("### Health and the topology hash")[1]
+    program = re.search(r"```python\n(.+?)```", section, re.DOTALL)
+    assert program is not None
+    done = subprocess.run(  # noqa: S603 - the documentation's program
+        [sys.executable, "-c", program[1], SAMPLE_ID],
+        input=_topology(reserved).text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [_shown(reserved)["status"]["topologyHash"]]
+
+
+@pytest.mark.parametrize("name", ["regionID", "accelerator", "unit", "projectID", "reservationID"])
+def test_a_filter_is_given_once(reserved: Stage, name: str) -> None:
+    answer = _topology(reserved, **{name: ["a", "b"]})
+    assert (answer.status, answer.json["errors"]) == (
+        400,
+        [{"field": f"query {name}", "problem": "must be given once"}],
+    )
+    assert _topology(reserved, **{name: ["a"]}).status == 200
+
+
+def test_an_unknown_parameter_is_refused(reserved: Stage) -> None:
+    assert _topology(reserved, organizationID=["a"]).status == 400
+
+
+def test_a_topology_larger_than_one_answer_is_refused(
+    reserved: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(json.dumps(_topology(reserved, regionID=["uk-lon-1"]).text))
+    monkeypatch.setattr(replies, "ANSWER_BYTES_MAX", size)
+    answer = _topology(reserved)
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "query regionID")
+    assert _topology(reserved, regionID=["uk-lon-1"]).status == 200
+
+
+def test_a_reservation_is_shown_until_it_is_gone(stage: Stage) -> None:
+    arrangements.deleted_and_swept(stage)
+    overlay = _projection(_topology(stage))["overlays"]["reservations"][SAMPLE_ID]
+    assert overlay["metadata"]["provisioningStatus"] == "deprovisioning"
+    assert stage.run_step("complete_deprovisioning", dict(arrangements.STEP))["outcome"] == "gone"
+    assert _projection(_topology(stage))["overlays"]["reservations"] == {}

@@ -1,0 +1,75 @@
+"""The topology of an organization in words: parameters, answer and example."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.topology.api.models import TopologyRegionRead
+from tools.openapi.description import Answer, Json, OperationText
+
+TAG: Final = "Topology"
+TAG_TEXT: Final = "Pods, domains and hosts as an organization sees them, and what it has there."
+
+_UNIT_ID: Final = "c1f7f2f0a4f0f6d1f0b7c9b0fd1c63fd4b5a7e2f3e0a8c1d9b6f4e7a2d5c8b30"
+_HOST: Final = "9c1f0c1e-6d55-4f0b-8a53-0f6d1c2e3a4b"
+
+
+def _once(name: str, description: str) -> Json:
+    """A query parameter that is given at most once."""
+    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
+
+
+PARAMETERS: Final[dict[str, Json]] = {
+    "topologyRegionIDQueryParameter": _once("regionID", "Shows one region only."),
+    "topologyAcceleratorQueryParameter": _once("accelerator", "Shows one accelerator only."),
+    "topologyUnitQueryParameter": _once("unit", "Shows one reservation granularity only."),
+    "topologyProjectIDQueryParameter": _once("projectID", "Shows what is of one project only in overlays."),
+    "topologyReservationIDQueryParameter": _once(
+        "reservationID", "Shows one reservation and what stands on it only in overlays."
+    ),
+}
+
+
+def operations(reservation: Json) -> dict[str, OperationText]:
+    """The operation; its example shows this reservation."""
+    entity_tag = reservation["status"]["topologyHash"]
+    unit = {"infrastructureRefs": [_HOST], "occupied": False}
+    overlay = {**reservation, "topologyEntityTag": entity_tag, "units": {_UNIT_ID: unit}}
+    reservation_id = reservation["metadata"]["id"]
+    host = {
+        "infrastructureRef": _HOST,
+        "reserved": True,
+        "reservationRef": reservation_id,
+        "reservationUnitRef": _UNIT_ID,
+    }
+    domain = {"id": "61ab9a931338fcc2bbdebf4cc19cea7a", "name": "nvl-a7", "hosts": [host]}
+    projection = {
+        "reservationUnit": {
+            "accelerator": "GB300",
+            "unit": "NVL72",
+            "machineFlavorId": "g.72.gb300.pinned",
+            "deviceTypeResourceClass": "GB300_HOST",
+            "hostsPerUnit": 18,
+        },
+        "topology": [{"id": "ec615f9f67f9eaec747819da9bbfd23e", "name": "pod-1", "domains": [domain]}],
+        "overlays": {"reservations": {reservation_id: overlay}, "placements": {}},
+    }
+    return {
+        "get_organization_topology": OperationText(
+            tag=TAG,
+            summary="Get topology of an organization",
+            description="Shows the pods of everything that the organization can have, in the order of "
+            "positions, and what it has there, as far as the caller may read it. Everybody sees whether a "
+            "host is reserved. The ids of pods and domains are opaque and never change.",
+            parameters=("organizationIDParameter", *PARAMETERS),
+            answers={
+                200: Answer(
+                    "The topology, by region.",
+                    TopologyRegionRead,
+                    many=True,
+                    example=[{"regionId": "uk-lon-1", "projections": [projection]}],
+                )
+            },
+            errors=(400, 401, 403, 500),
+        )
+    }

@@ -13,7 +13,7 @@ from gpu_capacity.runtime import composition
 from testkit.dynamodb import Died, dies
 from testkit.handlers import sample_events
 from testkit.handlers.remembering import remembered
-from testkit.handlers.sample_events import SAMPLE_ID
+from testkit.handlers.sample_events import SAMPLE_ID, SAMPLE_PLACEMENT
 from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_RESERVATIONS, sample_fleet
 from testkit.world import INVENTORY, ORGANIZATION, SERVERS, set_quota
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SMALL_REGIONS: Final = ("uk-lon-1", "us-chi-1")
 STEP: Final[dict[str, Any]] = {"organization": ORGANIZATION, "reservation": SAMPLE_ID}
+SETTLE: Final[dict[str, Any]] = {"organization": ORGANIZATION, "placement": SAMPLE_PLACEMENT}
 
 
 def publish(stage: Stage, sequence: int = 1, regions: tuple[str, ...] = SMALL_REGIONS) -> dict[str, Any]:
@@ -120,6 +121,35 @@ def provisioned_with_quota_of_one_server(stage: Stage) -> None:
     """It is provisioned, in an organization that may have one server of placements."""
     provisioned(stage)
     set_quota(stage.db, 1, PLACEMENT_SERVERS)
+
+
+@remembered
+def deployed(stage: Stage) -> None:
+    """The servers of the placement are booting."""
+    placed(stage)
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
+
+
+@remembered
+def servers_up(stage: Stage) -> None:
+    """The servers of the placement run."""
+    deployed(stage)
+    stage.clock.advance(60)
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "done"
+
+
+@remembered
+def rolling(stage: Stage) -> None:
+    """The same, and the servers are to get another image."""
+    servers_up(stage)
+    assert stage.request_event("update_placement", "image").status == 200
+
+
+@remembered
+def displaced(stage: Stage) -> None:
+    """The servers of the placement run, and its deletion was accepted."""
+    servers_up(stage)
+    assert stage.request_event("delete_placement", "accepted").status == 202
 
 
 def abandoned(stage: Stage) -> None:

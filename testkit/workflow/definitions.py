@@ -24,6 +24,7 @@ MACHINES = {
     "provision": "ProvisionReservationStateMachine",
     "deprovision": "DeprovisionReservationStateMachine",
     "settle_claim": "SettleCapacityClaimStateMachine",
+    "settle_placement": "SettlePlacementStateMachine",
     "start_vm": "StartVmStateMachine",
     "stop_vm": "StopVmStateMachine",
 }

@@ -71,6 +71,7 @@ def test_a_restore_stops_every_function_but_the_steps_of_workflows() -> None:
     assert functions - set(stopped) == {
         "ReservationStepsFunction",
         "CapacityClaimStepsFunction",
+        "PlacementStepsFunction",
         "VmStepsFunction",
     }
     assert set(stopped) <= functions

@@ -82,6 +82,19 @@ _DEPROVISIONING: Final = (
 )
 
 
+def _settled(event: str, after: Callable[[Stage], None], outcome: str) -> TaskCase:
+    return TaskCase("placement_steps", event, after, {"outcome": outcome})
+
+
+_PLACEMENTS: Final = (
+    _settled("settle_placement", given.placed, "waiting"),
+    _settled("settle_placement", given.deployed, "waiting"),
+    _settled("settle_placement", given.servers_up, "done"),
+    _settled("settle_placement", given.displaced, "waiting"),
+    _settled("settle_placement_gone", given.placed, "done"),
+)
+
+
 def _synced(after: Callable[[Stage], None], **answer: Any) -> TaskCase:
     return TaskCase("sync_inventory", "scheduled", after, answer)
 
@@ -106,4 +119,4 @@ _SCHEDULES: Final = (
     _reconciled(given.claimant_died, unsettled=1, restarted=1),
 )
 
-TASK_CASES: Final = (*_PROVISIONING, *_DEPROVISIONING, *_SCHEDULES)
+TASK_CASES: Final = (*_PROVISIONING, *_DEPROVISIONING, *_PLACEMENTS, *_SCHEDULES)

@@ -111,7 +111,9 @@ def test_a_task_that_fails_raises_so_that_its_caller_retries(stage: Stage, funct
         stage.run_event(function, case)
 
 
-@pytest.mark.parametrize("function", ["capacity_claim_steps", "reservation_steps", "vm_steps"])
+@pytest.mark.parametrize(
+    "function", ["capacity_claim_steps", "placement_steps", "reservation_steps", "vm_steps"]
+)
 def test_an_unknown_step_is_refused_with_the_known_ones(stage: Stage, function: str) -> None:
     before = stage.db.dump()
     for event in ({"step": "begin_dinner"}, {}):

@@ -98,9 +98,9 @@ def test_servers_that_are_down_already_are_rebuilt_first_and_no_working_one_besi
     assert _next("rrfF", "2") == [2]
 
 
-def test_a_server_on_its_way_to_an_image_that_is_not_wanted_any_more_is_waited_for() -> None:
-    assert _next("brrr", "1") == []
-    assert _next("brrr", "2") == [1]
+def test_a_server_on_its_way_to_an_image_that_is_not_wanted_any_more_is_turned_round() -> None:
+    assert _next("brrr", "1") == [0]
+    assert _next("rrrb", "2") == [3, 0]
 
 
 def test_manual_rebuilds_nothing() -> None:

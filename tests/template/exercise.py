@@ -14,7 +14,7 @@ import pytest
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
-from testkit.handlers.arrangements import STEP
+from testkit.handlers.arrangements import SETTLE, STEP
 from testkit.handlers.stage import Stage
 from testkit.world import set_quota
 from tests.functional.api_cases import API_CASES
@@ -117,6 +117,29 @@ def _teardown_restarted(stage: Stage) -> None:
     assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 3
 
 
+def _placement_removed(stage: Stage) -> None:
+    given.provisioned(stage)
+    set_quota(stage.db, 8, PLACEMENT_SERVERS)
+    assert stage.request_event("create_placement", "accepted_with_idempotency_key").status == 202
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
+    assert stage.request_event("delete_placement", "accepted").status == 202
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
+    stage.clock.advance(60)
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "done"
+
+
+def _placement_updated(stage: Stage) -> None:
+    given.rolling(stage)
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
+
+
+def _placement_restarted(stage: Stage) -> None:
+    given.placed(stage)
+    stage.step_functions.end_all()
+    stage.clock.advance(600)
+    assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 3
+
+
 def _audited(stage: Stage) -> None:
     given.with_a_leak(stage)
     assert stage.run_event("audit_holders", "scheduled")["findings"]
@@ -150,4 +173,7 @@ _FURTHER = (
     _deleted_by_a_rival_meanwhile,
     _refused_for_what_was_booked_a_moment_ago,
     _teardown_restarted,
+    _placement_removed,
+    _placement_updated,
+    _placement_restarted,
 )

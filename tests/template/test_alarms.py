@@ -31,6 +31,7 @@ ALARMING = {
     "RecordsUnreadable",
     "FeedApplied",
     "ReservationsFailed",
+    "PlacementsFailed",
     "HoldersOverdue",
     "CapacityEventsLost",
     "VmsFailed",
@@ -44,6 +45,8 @@ FOR_GRAPHS = {
     "ReservationsRemoved",
     "PlacementsAccepted",
     "PlacementsDeleted",
+    "PlacementsProvisioned",
+    "PlacementsRemoved",
     "ClaimRacesLost",
     "CapacityClaimsCreated",
     "CapacityClaimsRemoved",
@@ -142,6 +145,15 @@ def _part_deferred(stage: Stage) -> None:
     assert len(stage.run_event("sync_inventory", "scheduled")["parts_deferred"]) == 1
 
 
+def _placement_failed(stage: Stage) -> None:
+    arrangements.placed(stage)
+    stage.settings["SIMULATED_BOOT_FAILING_IMAGES"] = "ubuntu-24.04"
+    stage.restart()
+    assert stage.run_step("settle_placement", dict(arrangements.SETTLE))["outcome"] == "waiting"
+    stage.clock.advance(60)
+    assert stage.run_step("settle_placement", dict(arrangements.SETTLE))["outcome"] == "done"
+
+
 def _holder_overdue(stage: Stage) -> None:
     arrangements.reserved(stage)
     stage.clock.advance(100_000)
@@ -180,6 +192,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "RecordsUnreadable": _record_unreadable,
     "FeedApplied": _feed_applied,
     "ReservationsFailed": arrangements.failed,
+    "PlacementsFailed": _placement_failed,
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,
     "VmsFailed": vms_given.failed,

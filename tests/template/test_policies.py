@@ -77,7 +77,7 @@ def test_no_policy_holds_a_wildcard(name: str) -> None:
             text = resource.get("Fn::Sub", "")
             # Executions and objects have names that are not known beforehand.
             assert "*" not in text or text.endswith(
-                ("-reservation:*", "-claim:*", "-vm:*", "${FleetBucket.Arn}/*")
+                ("-reservation:*", "-placement:*", "-claim:*", "-vm:*", "${FleetBucket.Arn}/*")
             )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.template.loading import functions, resource_name, statements, template
 
-OF_HOSTS = {"ReservationStepsFunction"}
+OF_HOSTS = {"ReservationStepsFunction", "PlacementStepsFunction"}
 OF_VMS = {"VmStepsFunction"}
 
 

@@ -74,7 +74,8 @@ def _is_wild(resource: Any) -> bool:
         return True  # nothing has a name that is known beforehand
     text = resource.get("Fn::Sub", "")
     # Executions and objects have names that are not known beforehand.
-    return "*" in text and not text.endswith(("-reservation:*", "-claim:*", "-vm:*", "${FleetBucket.Arn}/*"))
+    known = ("-reservation:*", "-placement:*", "-claim:*", "-vm:*", "${FleetBucket.Arn}/*")
+    return "*" in text and not text.endswith(known)
 
 
 @pytest.mark.parametrize("function", sorted(functions()))

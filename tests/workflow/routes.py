@@ -83,6 +83,10 @@ ROUTES: Mapping[tuple[str, str, str], str] = {
     ("stop_vm", "settle_vm_stop", "waiting"): "SweepVmServer",
     ("stop_vm", "settle_vm_stop", "superseded"): "Superseded",
     ("stop_vm", "restart_vms_beside", ANY): "Done",
+    ("settle_placement", "settle_placement", "again"): "Settle",
+    ("settle_placement", "settle_placement", "waiting"): "Settle",
+    ("settle_placement", "settle_placement", "done"): "Done",
+    ("settle_placement", "settle_placement", "overdue"): "Unfinished",
     # After any outcome of a capacity claim's round but "again" nothing is left that can be done at once.
     **{
         ("settle_claim", "settle_capacity_claim", round_.value): "Settle" if round_ is Step.AGAIN else "Done"
@@ -131,7 +135,7 @@ def states_until_work(machine: str, step: str, outcome: str) -> str:
         return {"outcome": usual[task["step"]], "units": [7], "message": "a message", "seconds": 0}
 
     clock = FakeClock()
-    payload = {"organization": "o", "reservation": "r", "claim": "c", "vm": "v"}
+    payload = {"organization": "o", "reservation": "r", "claim": "c", "vm": "v", "placement": "p"}
     execution = Execution(definition(machine), payload, answer, clock, clock.advance)
     point = execution.advance()
     while point is not None:

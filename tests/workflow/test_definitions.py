@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.capacity_claims.settle import Step
+from gpu_capacity.placements import settle
 from gpu_capacity.reservations import deprovisioning, provisioning
 from gpu_capacity.vms import lifecycle as vm_lifecycle
 from testkit.state_machine_definition import DefinitionError, substitute, ways_out
@@ -142,7 +143,11 @@ def test_an_execution_that_hangs_is_timed_out_after_every_deadline_in_the_record
 
 def _outcomes() -> dict[str, set[str]]:
     """Every outcome that a step's code can return, read from the code itself."""
-    found = {"settle_capacity_claim": {step.value for step in Step}, "restart_vms_beside": {ANY}}
+    found = {
+        "settle_capacity_claim": {step.value for step in Step},
+        "settle_placement": {step.value for step in settle.Step},
+        "restart_vms_beside": {ANY},
+    }
     for module in (provisioning, deprovisioning):
         for function in _functions(module):
             outcomes = {o for node in ast.walk(function) if isinstance(node, ast.Return) for o in _told(node)}

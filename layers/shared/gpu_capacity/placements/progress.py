@@ -69,7 +69,7 @@ def counts_of(placement: Placement, servers: Sequence[Server]) -> Counts:
 
 
 def next_to_rebuild(placement: Placement, servers: Sequence[Server]) -> list[Server]:
-    """The servers that a rolling update may rebuild now, in order of ordinals; those that failed are first.
+    """The servers that a rolling update may rebuild now: first those that are in flight, then working ones.
 
     At most ``max_unavailable`` servers are on their way to the wanted image at a time, and one that fails on
     the way stays among them: it keeps its slot until the image changes again. A server that works is taken
@@ -79,8 +79,8 @@ def next_to_rebuild(placement: Placement, servers: Sequence[Server]) -> list[Ser
     drifts = [(server, drift_of(placement, server)) for server in servers]
     slots = budget - sum(drift is Drift.CONVERGING for _, drift in drifts)
     drifted = [server for server, drift in drifts if drift is Drift.DRIFTED]
-    failed = [server for server in drifted if server.state is ServerState.FAILED][: max(0, slots)]
+    in_flight = [server for server in drifted if not is_provisioned(server)][: max(0, slots)]
     working = [server for server in drifted if is_provisioned(server)]
     unavailable = placement.count - sum(map(is_provisioned, servers))
-    may_go = min(slots - len(failed), budget - unavailable)
-    return [*failed, *working[: max(0, may_go)]]
+    may_go = min(slots - len(in_flight), budget - unavailable)
+    return [*in_flight, *working[: max(0, may_go)]]

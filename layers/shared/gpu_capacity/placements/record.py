@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.record import Hosts, Tag
 
 USER_DATA_BYTES_MAX: Final = 16 * 1024
+NAME_LENGTH_MAX: Final = 63
 SERVER_ID_PREFIX: Final = "psrv-"
 _SERVER_ID_DIGITS: Final = 16
 
@@ -256,8 +257,9 @@ class Placement:
         return SERVER_ID_PREFIX + digest[:_SERVER_ID_DIGITS]
 
     def server_name(self, ordinal: int) -> str:
-        """The name of the server of this ordinal."""
-        return f"{self.name}-{ordinal}"
+        """The name of the server of this ordinal, with as much of the placement's as a name has room for."""
+        suffix = f"-{ordinal}"
+        return self.name[: NAME_LENGTH_MAX - len(suffix)] + suffix
 
     def has_tags(self, wanted: tuple[str, ...]) -> bool:
         """Whether the placement has every wanted tag, written ``name=value``."""

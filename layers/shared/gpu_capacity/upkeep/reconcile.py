@@ -16,6 +16,7 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable, WorkflowUnavailable
 from gpu_capacity.holders.records import SKIPPED_ERRORS, report_skipped
 from gpu_capacity.holders.workflows import restart_workflow
+from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.reservations.provisioning import give_back_failed
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.reservations.releasing import take_over, withdraw
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.roles import HasClaims
     from gpu_capacity.holders.roles import HasWorkflows
     from gpu_capacity.holders.store import H, HolderKey, HolderStore
+    from gpu_capacity.placements.roles import HasPlacements
     from gpu_capacity.reservations.provisioning import Needs as ProvisioningNeeds
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.vms.roles import HasVms
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     _Examine: TypeAlias = Callable[[str, str], "_Examined | None"]
     _Kind: TypeAlias = tuple[Iterator[HolderKey], _Examine]
 
-    class Needs(ProvisioningNeeds, HasClaims, HasVms, HasWorkflows, Protocol):
+    class Needs(ProvisioningNeeds, HasClaims, HasPlacements, HasVms, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 
@@ -66,6 +68,7 @@ def reconcile(services: Needs) -> ReconcileReport:
     until = now - services.limits.reconcile_grace_seconds
     kinds: tuple[_Kind, ...] = (
         (services.reservations.unsettled(until), partial(_examine_reservation, services, now)),
+        (services.placements.unsettled(until), partial(_examine_placement, services, now)),
         (services.claims.unsettled(until), partial(_examine_claim, services, now)),
         (services.vms.unsettled(until), partial(_examine_vm, services, now)),
     )
@@ -159,6 +162,19 @@ def _examine_claiming(services: Needs, now: int, reservation: Reservation) -> _E
         organization=reservation.organization_id,
     )
     return _Examined(restarted=True)
+
+
+def _examine_placement(
+    services: Needs, now: int, organization_id: str, placement_id: str
+) -> _Examined | None:
+    """Start the missing execution. Only a teardown is overdue: an update may take as long as it needs."""
+    placement = services.placements.get(organization_id, placement_id)
+    if placement is None or placement.unsettled_since is None:
+        return None
+    limits = services.limits
+    late = placement.unsettled_since + limits.teardown_seconds_max + limits.reconcile_grace_seconds
+    overdue = placement.status is PlacementStatus.DEPROVISIONING and now > late
+    return _Examined(_restarted(services, services.placements, placement), overdue)
 
 
 def _examine_claim(services: Needs, now: int, organization_id: str, claim_id: str) -> _Examined | None:

@@ -446,6 +446,16 @@ def test_a_quota_that_appears_meanwhile_counts_the_placement(world: World) -> No
     assert world.quota_used(PLACEMENT_SERVERS) == 2
 
 
+def test_a_first_limit_holds_for_functions_that_knew_of_none(world: World) -> None:
+    reservation = provisioned(world, 1)
+    place(world, reservation.id)
+    world.set_quota(1, PLACEMENT_SERVERS, used=1)
+
+    with pytest.raises(QuotaExceeded):
+        place(world, reservation.id)
+    assert world.quota_used(PLACEMENT_SERVERS) == 1
+
+
 def test_a_limit_that_changes_meanwhile_is_read_again(world: World) -> None:
     reservation = provisioned(world, 1)
     world.set_quota(3, PLACEMENT_SERVERS)
@@ -471,5 +481,5 @@ def test_an_ordinary_placement_costs_four_write_units_and_one_for_its_index_entr
     assert world.db.requests - requests == {
         "batch_get_item": 2,
         "transact_write_items": 1,
-        "get_item": 1,
+        "get_item": 2,
     }

@@ -177,14 +177,14 @@ def _record(
 ) -> Placement:
     """Write a new placement, and its hosts into its reservation.
 
-    Uses the cached quota first: a write that counts demands the limit as cached, and after a write that does
-    not count the quota is read. A refusal always follows a fresh read.
+    Uses the cached quota first: a write that counts demands the limit as cached. That there is none has to be
+    read now, as the write takes hosts at once. A refusal always follows a fresh read.
 
     Returns:
         The placement as written; or the one that another try of the same request has made meanwhile.
     """
     subject = (draft.organization_id, PLACEMENT_SERVERS)
-    quota = services.quotas.cached(*subject)
+    quota = services.quotas.cached(*subject) or services.quotas.read(*subject)
     over = first.earlier if isinstance(first.earlier, Tombstone) else None
     recent = first.recent
     with services.placements.creating(draft, draft.created_at) as tries:

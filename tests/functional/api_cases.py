@@ -9,6 +9,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import arrangements as given
 from testkit.handlers.sample_events import REFUSED, refusals
 from tests.functional import contract
+from tests.functional.topology_contract import TOPOLOGY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -164,12 +165,13 @@ API_CASES: Final = (
     _ok(_ORGANIZATION_UNITS, "all", contract.UNITS, after=given.sample_with_quota_of_one),
     _ok(_ORGANIZATION_UNITS, "filtered", contract.UNITS),
     _ok(_ORGANIZATION_UNITS, "by_operator", contract.UNITS),
-    _ok(_TOPOLOGY, "all", contract.TOPOLOGY),
-    _ok(_TOPOLOGY, "all", contract.TOPOLOGY, after=given.provisioned),
-    _ok(_TOPOLOGY, "all", contract.TOPOLOGY, after=given.failed),
-    _ok(_TOPOLOGY, "all", contract.TOPOLOGY, after=given.gone),
-    _ok(_TOPOLOGY, "narrowed", contract.TOPOLOGY),
-    _ok(_TOPOLOGY, "by_operator", contract.TOPOLOGY),
+    _ok(_TOPOLOGY, "all", TOPOLOGY),
+    _ok(_TOPOLOGY, "all", TOPOLOGY, after=given.provisioned),
+    _ok(_TOPOLOGY, "all", TOPOLOGY, after=given.placed),
+    _ok(_TOPOLOGY, "all", TOPOLOGY, after=given.failed),
+    _ok(_TOPOLOGY, "all", TOPOLOGY, after=given.gone),
+    _ok(_TOPOLOGY, "narrowed", TOPOLOGY),
+    _ok(_TOPOLOGY, "by_operator", TOPOLOGY),
     _no(_TOPOLOGY, "filter_repeated", 400, "invalid_request"),
     _ok(_VERSION, "answered", contract.VERSION),
     _no(_REJECT, "unknown_route", 404, "not_found"),

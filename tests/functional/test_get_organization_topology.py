@@ -73,6 +73,17 @@ def test_overlays_are_there_when_they_are_empty(reserved: Stage) -> None:
     assert {tuple(host) for host in _hosts(projection)} == {("infrastructureRef", "reserved")}
 
 
+def test_hosts_of_a_placement_refer_to_its_overlay(stage: Stage) -> None:
+    arrangements.placed(stage)
+    projection = _projection(_topology(stage))
+    ((ref, overlay),) = projection["overlays"]["placements"].items()
+    assert overlay == stage.request_event("get_placement", "found").json
+    placed = [host for host in _hosts(projection) if host.get("placementRef") == ref]
+    assert len(placed) == overlay["spec"]["count"]
+    units = projection["overlays"]["reservations"][SAMPLE_ID]["units"]
+    assert {host["reservationUnitRef"] for host in placed} == {u for u in units if units[u]["occupied"]}
+
+
 def test_no_id_of_a_pod_or_domain_of_the_fleet_document_is_shown(reserved: Stage) -> None:
     document = json.loads(reserved.bucket.content or b"")
     pods = [pod for region in document["regions"] for pod in region["pods"]]

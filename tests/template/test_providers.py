@@ -8,7 +8,10 @@ import pytest
 
 from tests.template.loading import functions, resource_name, statements, template
 
-OF_HOSTS = {"ReservationStepsFunction", "PlacementStepsFunction"}
+OF_HOSTS = {
+    *("ReservationStepsFunction", "PlacementStepsFunction", "GetOrganizationTopologyFunction"),
+    *("CreatePlacementFunction", "ListPlacementsFunction", "GetPlacementFunction", "UpdatePlacementFunction"),
+}
 OF_VMS = {"VmStepsFunction"}
 
 

@@ -15,6 +15,7 @@ from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.topology.read import get_organization_topology
 from gpu_capacity.topology.tree import DomainNode, HostNode, Projection, TopologyFilter
 from testkit.claims import claim
+from testkit.placements import place, provisioned
 from testkit.reservations import NOWHERE, reserve, stored
 from testkit.world import (
     EVERY_PERMISSION,
@@ -241,3 +242,60 @@ def test_each_name_of_a_flavor_has_the_reservations_that_were_made_under_it(worl
     assert nvl72.reservations == ()
     assert [overlay.observed.id for overlay in racks.reservations] == [made.id]
     assert _reserved(nvl72) == _reserved(racks) == 2
+
+
+def test_hosts_of_a_placement_refer_to_it(world: World) -> None:
+    made = place(world, provisioned(world).id, 3)
+    projection = _only(_read(world))
+    assert [observed.placement for observed in projection.placements] == [made]
+    hosts = {(p, slot) for _, p, slot in made.slots()}
+    placed = [host for host in _hosts(projection) if host.placement_id == made.id]
+    assert {host.id for host in placed} == {
+        f"{made.pod_id}-rack{position:02}-tray{slot:02}" for position, slot in hosts
+    }
+    assert all(host.reservation_id == made.reservation_id for host in placed)
+
+
+@pytest.mark.parametrize("missing", [Permission.READ_PLACEMENTS, Permission.READ_RESERVATIONS])
+def test_reservations_and_placements_are_shown_each_by_its_own_permission(
+    world: World, missing: Permission
+) -> None:
+    place(world, provisioned(world).id, 3)
+    projection = _only(_read(world, caller(permissions=EVERY_PERMISSION - {missing})))
+    shows_placements = missing is Permission.READ_RESERVATIONS
+    assert bool(projection.placements) is shows_placements
+    assert bool(projection.reservations) is not shows_placements
+    assert any(host.placement_id for host in _hosts(projection)) is shows_placements
+    assert any(host.reservation_id for host in _hosts(projection)) is not shows_placements
+
+
+def test_placements_of_other_projects_are_not_shown(world: World) -> None:
+    place(world, provisioned(world).id)
+    projection = _only(_read(world, caller(projects=frozenset({"another-project"}))))
+    assert projection.placements == ()
+    assert not any(host.placement_id for host in _hosts(projection))
+
+
+def test_a_placement_is_shown_with_the_reservation_that_is_asked_for(world: World) -> None:
+    first, second = provisioned(world, 1), provisioned(world, 1)
+    made = place(world, second.id)
+    place(world, first.id)
+    (observed,) = _only(_read(world, wanted=TopologyFilter(reservation_id=second.id))).placements
+    assert observed.id == made.id
+
+
+def test_in_a_hidden_region_who_may_read_placements_only_sees_their_domains(world: World) -> None:
+    place(world, provisioned(world, 2).id)
+    world.load((), (replace(zone(), withdrawn=True),))
+    projection = _only(_read(world, caller(permissions=EVERY_PERMISSION - {Permission.READ_RESERVATIONS})))
+    assert [[bool(host.placement_id) for host in domain.hosts] for domain in _domains(projection)] in (
+        [[True, False]],
+        [[False, True]],
+    )
+
+
+def test_without_a_placement_none_is_looked_for(world: World) -> None:
+    reserve(world, 1)
+    before = world.db.requests.copy()
+    _read(world)
+    assert (world.db.requests - before)["query"] == 3

@@ -12,6 +12,7 @@ from tools.openapi.capacity_claims import CAPACITY_CLAIMS
 from tools.openapi.placements import PLACEMENTS
 from tools.openapi.reservations import RESERVATIONS
 from tools.openapi.schemas import component_schemas, reference
+from tools.openapi.topology import TOPOLOGY
 from tools.openapi.vms import VMS
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 # One entry for each API. Schemas, parameters and answers of all APIs share the document's components.
-APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, PLACEMENTS, CAPACITY_CLAIMS, VMS)
+APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, PLACEMENTS, TOPOLOGY, CAPACITY_CLAIMS, VMS)
 
 _SECURITY_SCHEME: Final = "bearerToken"
 

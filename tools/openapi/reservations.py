@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gpu_capacity.reservations.api import models
 from gpu_capacity.reservations.api.units import ReservationUnitRead
-from tools.openapi import creating, paging, topology
+from tools.openapi import creating, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _RESERVATIONS: Final = "Reservations"
@@ -79,7 +79,6 @@ PARAMETERS: Final[dict[str, Json]] = {
         "schema": {"type": "array", "items": {"type": "string", "pattern": "="}},
         "example": ["workload=training"],
     },
-    **topology.PARAMETERS,
     **paging.PARAMETERS,
     **creating.PARAMETERS,
 }
@@ -211,7 +210,7 @@ _HOST: Final[Json] = {
     },
     "architecture": "aarch64",
 }
-_RESERVATION: Final[Json] = {
+RESERVATION: Final[Json] = {
     "metadata": {
         **_METADATA,
         "id": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
@@ -253,7 +252,8 @@ _UNIT: Final[Json] = {
     "totalCount": 8,
 }
 
-_ONE: Final = Answer("A reservation.", models.ReservationRead, example=_RESERVATION)
+_UNIT_LIST: Final = Answer("A list of reservation units.", ReservationUnitRead, many=True, example=[_UNIT])
+_ONE: Final = Answer("A reservation.", models.ReservationRead, example=RESERVATION)
 _MADE: Final = replace(
     _ONE,
     links=dict.fromkeys(
@@ -265,7 +265,6 @@ RESERVATIONS: Final = ApiText(
     tags={
         _RESERVATIONS: "Project scoped reservations of one or more contiguous accelerator units in a region.",
         _UNITS: "Regional accelerator units and their current aggregate capacity.",
-        topology.TAG: topology.TAG_TEXT,
         _SERVICE: "The service itself.",
     },
     parameters=PARAMETERS,
@@ -288,7 +287,7 @@ RESERVATIONS: Final = ApiText(
                 200: Answer(
                     "Only with dryRun: the reservation as it would be.",
                     models.ReservationRead,
-                    example=_RESERVATION,
+                    example=RESERVATION,
                 ),
                 202: _MADE,
             },
@@ -311,7 +310,7 @@ RESERVATIONS: Final = ApiText(
                     "A list of reservations.",
                     models.ReservationRead,
                     many=True,
-                    example=[_RESERVATION],
+                    example=[RESERVATION],
                     headers=("Link",),
                 )
             },
@@ -344,9 +343,7 @@ RESERVATIONS: Final = ApiText(
                 "acceleratorQueryParameter",
                 "reservationUnitQueryParameter",
             ),
-            answers={
-                200: Answer("A list of reservation units.", ReservationUnitRead, many=True, example=[_UNIT])
-            },
+            answers={200: _UNIT_LIST},
             errors=(400, 401, 403, 500),
         ),
         "list_organization_reservation_units": OperationText(
@@ -361,12 +358,9 @@ RESERVATIONS: Final = ApiText(
                 "acceleratorQueryParameter",
                 "reservationUnitQueryParameter",
             ),
-            answers={
-                200: Answer("A list of reservation units.", ReservationUnitRead, many=True, example=[_UNIT])
-            },
+            answers={200: _UNIT_LIST},
             errors=(400, 401, 403, 500),
         ),
-        **topology.operations(_RESERVATION),
         "list_reservation_quotas": OperationText(
             tag=_RESERVATIONS,
             summary="List quotas of reservations",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.topology.api.models import TopologyRegionRead
-from tools.openapi.description import Answer, Json, OperationText
+from tools.openapi.description import Answer, ApiText, Json, OperationText
+from tools.openapi.placements import PLACEMENTS
+from tools.openapi.reservations import ERRORS, RESERVATION, RESERVATIONS
 
-TAG: Final = "Topology"
-TAG_TEXT: Final = "Pods, domains and hosts as an organization sees them, and what it has there."
+_TOPOLOGY: Final = "Topology"
 
 _UNIT_ID: Final = "c1f7f2f0a4f0f6d1f0b7c9b0fd1c63fd4b5a7e2f3e0a8c1d9b6f4e7a2d5c8b30"
 _HOST: Final = "9c1f0c1e-6d55-4f0b-8a53-0f6d1c2e3a4b"
@@ -19,7 +20,7 @@ def _once(name: str, description: str) -> Json:
     return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
 
 
-PARAMETERS: Final[dict[str, Json]] = {
+_PARAMETERS: Final[dict[str, Json]] = {
     "topologyRegionIDQueryParameter": _once("regionID", "Shows one region only."),
     "topologyAcceleratorQueryParameter": _once("accelerator", "Shows one accelerator only."),
     "topologyUnitQueryParameter": _once("unit", "Shows one reservation granularity only."),
@@ -30,46 +31,69 @@ PARAMETERS: Final[dict[str, Json]] = {
 }
 
 
-def operations(reservation: Json) -> dict[str, OperationText]:
-    """The operation; its example shows this reservation."""
-    entity_tag = reservation["status"]["topologyHash"]
-    unit = {"infrastructureRefs": [_HOST], "occupied": False}
-    overlay = {**reservation, "topologyEntityTag": entity_tag, "units": {_UNIT_ID: unit}}
-    reservation_id = reservation["metadata"]["id"]
-    host = {
-        "infrastructureRef": _HOST,
-        "reserved": True,
-        "reservationRef": reservation_id,
-        "reservationUnitRef": _UNIT_ID,
-    }
-    domain = {"id": "61ab9a931338fcc2bbdebf4cc19cea7a", "name": "nvl-a7", "hosts": [host]}
-    projection = {
-        "reservationUnit": {
-            "accelerator": "GB300",
-            "unit": "NVL72",
-            "machineFlavorId": "g.72.gb300.pinned",
-            "deviceTypeResourceClass": "GB300_HOST",
-            "hostsPerUnit": 18,
+_RESERVATION_ID: Final = RESERVATION["metadata"]["id"]
+_PROJECTION: Final[Json] = {
+    "reservationUnit": {
+        "accelerator": "GB300",
+        "unit": "NVL72",
+        "machineFlavorId": "g.72.gb300.pinned",
+        "deviceTypeResourceClass": "GB300_HOST",
+        "hostsPerUnit": 18,
+    },
+    "topology": [
+        {
+            "id": "ec615f9f67f9eaec747819da9bbfd23e",
+            "name": "pod-1",
+            "domains": [
+                {
+                    "id": "61ab9a931338fcc2bbdebf4cc19cea7a",
+                    "name": "nvl-a7",
+                    "hosts": [
+                        {
+                            "infrastructureRef": _HOST,
+                            "reserved": True,
+                            "reservationRef": _RESERVATION_ID,
+                            "reservationUnitRef": _UNIT_ID,
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
+    "overlays": {
+        "reservations": {
+            _RESERVATION_ID: {
+                **RESERVATION,
+                "topologyEntityTag": RESERVATION["status"]["topologyHash"],
+                "units": {_UNIT_ID: {"infrastructureRefs": [_HOST], "occupied": False}},
+            }
         },
-        "topology": [{"id": "ec615f9f67f9eaec747819da9bbfd23e", "name": "pod-1", "domains": [domain]}],
-        "overlays": {"reservations": {reservation_id: overlay}, "placements": {}},
-    }
-    return {
+        "placements": {},
+    },
+}
+
+TOPOLOGY: Final = ApiText(
+    tags={_TOPOLOGY: "Pods, domains and hosts as an organization sees them, and what it has there."},
+    parameters=_PARAMETERS,
+    errors=ERRORS,
+    schema_names={**RESERVATIONS.schema_names, **PLACEMENTS.schema_names},
+    operations={
         "get_organization_topology": OperationText(
-            tag=TAG,
+            tag=_TOPOLOGY,
             summary="Get topology of an organization",
             description="Shows the pods of everything that the organization can have, in the order of "
             "positions, and what it has there, as far as the caller may read it. Everybody sees whether a "
             "host is reserved. The ids of pods and domains are opaque and never change.",
-            parameters=("organizationIDParameter", *PARAMETERS),
+            parameters=("organizationIDParameter", *_PARAMETERS),
             answers={
                 200: Answer(
                     "The topology, by region.",
                     TopologyRegionRead,
                     many=True,
-                    example=[{"regionId": "uk-lon-1", "projections": [projection]}],
+                    example=[{"regionId": "uk-lon-1", "projections": [_PROJECTION]}],
                 )
             },
             errors=(400, 401, 403, 500),
         )
-    }
+    },
+)

@@ -7,10 +7,11 @@ longer, and of what its region no longer offers, it sees the domains of its rese
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from gpu_capacity.access import Permission
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
+from gpu_capacity.placements.observation import observe as observe_placement
 from gpu_capacity.reservations.observation import observe
 from gpu_capacity.topology.tree import (
     DomainNode,
@@ -30,12 +31,19 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.roles import HasInventory
     from gpu_capacity.inventory.model import Domain, Pod, Region
     from gpu_capacity.inventory.snapshot import Ownership
+    from gpu_capacity.placements.observation import Needs as PlacementNeeds
+    from gpu_capacity.placements.record import Placement
+    from gpu_capacity.placements.roles import HasPlacements
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.reservations.roles import HasReservations
     from gpu_capacity.topology.tree import TopologyFilter
 
-    class Needs(HasInventory, HasReservations, Protocol):
+    class Needs(HasInventory, HasReservations, HasPlacements, PlacementNeeds, Protocol):
         """What the functions of this module work with."""
+
+
+Place: TypeAlias = tuple[str, int]
+"""A domain by its pod's id and its position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +58,34 @@ class _Sold:
     offered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the organization has, as far as it is shown."""
+
+    reservations: Sequence[Reservation]
+    placements: Sequence[Placement]
+
+    @property
+    def units(self) -> dict[Place, Reservation]:
+        """The units of the reservations, by pod and position."""
+        return {(r.pod_id or "", position): r for r in self.reservations for position in r.positions}
+
+    @property
+    def hosts(self) -> dict[Place, dict[int, str]]:
+        """The hosts of the placements: ids of placements by slot, by pod and position."""
+        found: dict[Place, dict[int, str]] = {}
+        for placement in self.placements:
+            for _, position, slot in placement.slots():
+                found.setdefault((placement.pod_id, position), {})[slot] = placement.id
+        return found
+
+
 def get_organization_topology(
     services: Needs, caller: Caller, organization_id: str, wanted: TopologyFilter
 ) -> list[RegionTopology]:
     """The topology of an organization, in order of regions; those in which it sees nothing are left out.
 
-    Reservations are shown to a caller who may read them.
+    Reservations and placements are shown to a caller who may read them.
 
     Args:
         services: collaborators.
@@ -68,36 +98,49 @@ def get_organization_topology(
     """
     caller.require(Permission.READ_TOPOLOGY)
     caller.require_organization(organization_id)
-    reservations = _readable(services, caller, organization_id, wanted)
+    reservations, placements = _own(services, caller, organization_id, wanted)
     found = []
     for region in services.inventory.regions():
         if wanted.region_id not in (None, region.id):
             continue
         mine = [r for r in reservations if r.region_id == region.id]
         visible = region.is_visible_to(frozenset({organization_id}))
-        projections = [
-            _projection(services, region, sold, [r for r in mine if (r.accelerator, r.unit) == name])
-            for name, sold in sorted(_sold(region, mine, visible=visible).items())
-            if wanted.admits(region.id, *name)
-        ]
+        projections = []
+        for name, sold in sorted(_sold(region, mine, visible=visible).items()):
+            if not wanted.admits(region.id, *name):
+                continue
+            under = {r.id: r for r in mine if (r.accelerator, r.unit) == name}
+            on_these = [p for p in placements if p.reservation_id in under]
+            shown = under.values() if caller.may(Permission.READ_RESERVATIONS) else ()
+            projection = _projection(services, region, sold, _Own(tuple(shown), on_these))
+            if projection.pods or sold.offered or shown:
+                projections.append(projection)
         if projections:
             found.append(RegionTopology(region.id, tuple(projections)))
     return found
 
 
-def _readable(
+def _own(
     services: Needs, caller: Caller, organization_id: str, wanted: TopologyFilter
-) -> list[Reservation]:
-    """The reservations that the caller may read and wants to see."""
-    if not caller.may(Permission.READ_RESERVATIONS):
-        return []
-    return [
+) -> tuple[list[Reservation], list[Placement]]:
+    """What may be shown: reservations of the caller's projects that are asked for, and placements on them.
+
+    The reservations say under which name the hosts of a placement are sold, even where only placements may be
+    read.
+    """
+    may_read_placements = caller.may(Permission.READ_PLACEMENTS)
+    if not may_read_placements and not caller.may(Permission.READ_RESERVATIONS):
+        return [], []
+    reservations = [
         r
         for r in services.reservations.of_organization(organization_id)
         if caller.may_see(r.organization_id, r.project_id)
         and wanted.reservation_id in (None, r.id)
         and wanted.project_id in (None, r.project_id)
     ]
+    if not may_read_placements or not any(r.occupied for r in reservations):
+        return reservations, []
+    return reservations, list(services.placements.of_organization(organization_id))
 
 
 def _sold(
@@ -130,18 +173,17 @@ def _sold(
     return reserved | offered
 
 
-def _projection(
-    services: Needs, region: Region, sold: _Sold, reservations: Sequence[Reservation]
-) -> Projection:
+def _projection(services: Needs, region: Region, sold: _Sold, own: _Own) -> Projection:
     ownership = services.inventory.fresh_snapshot(region.id, sold.flavor_id).ownership
-    own = {r.pod_id for r in reservations}
+    units, hosts = own.units, own.hosts
+    own_places = units.keys() | hosts.keys()
+    own_pods = {pod_id for pod_id, _ in own_places}
     versions = {
         (region.id, pod_id): ownership[pod_id].version
         for pod_id in ownership
-        if sold.offered or pod_id in own
+        if sold.offered or pod_id in own_pods
     }
     pods = {pod.id: pod for pod in services.inventory.pods_in(versions).values()}
-    units = {(r.pod_id, position): (r, r.unit_id(position)) for r in reservations for position in r.positions}
     return Projection(
         accelerator=sold.accelerator,
         unit=sold.unit,
@@ -152,27 +194,40 @@ def _projection(
             PodNode(
                 opaque_pod_id(region.id, pod_id),
                 tuple(
-                    _domain(region.id, domain, ownership[pod_id], units.get((pod_id, domain.position)))
+                    _domain(region.id, domain, ownership[pod_id], units.get(place), hosts.get(place, {}))
                     for domain in pods[pod_id].domains
-                    if sold.offered or (pod_id, domain.position) in units
+                    if (place := (pod_id, domain.position)) in own_places or sold.offered
                 ),
             )
             for pod_id in sorted(pods)
         ),
-        reservations=tuple(_overlay(r, pods, region) for r in reservations),
+        reservations=tuple(_overlay(r, pods, region) for r in own.reservations),
+        placements=tuple(observe_placement(services, placement) for placement in own.placements),
     )
 
 
 def _domain(
-    region_id: str, domain: Domain, ownership: Ownership, unit: tuple[Reservation, str] | None
+    region_id: str,
+    domain: Domain,
+    ownership: Ownership,
+    reservation: Reservation | None,
+    placed: Mapping[int, str],
 ) -> DomainNode:
     owned = ownership.owned_hosts(domain.position)
-    reservation_id, unit_id = (unit[0].id, unit[1]) if unit else (None, None)
+    reservation_id = unit_id = None
+    if reservation is not None:
+        reservation_id, unit_id = reservation.id, reservation.unit_id(domain.position)
     return DomainNode(
         opaque_domain_id(region_id, domain.id),
         domain.name if domain.name != domain.id else None,
         tuple(
-            HostNode(host.id, unit is not None or bool(owned >> host.slot & 1), reservation_id, unit_id)
+            HostNode(
+                host.id,
+                reservation is not None or host.slot in placed or bool(owned >> host.slot & 1),
+                reservation_id,
+                unit_id,
+                placed.get(host.slot),
+            )
             for host in sorted(domain.hosts, key=lambda host: host.slot)
         ),
     )

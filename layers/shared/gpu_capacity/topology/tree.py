@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu_capacity.placements.observation import ObservedPlacement
     from gpu_capacity.reservations.observation import Observed
 
 
@@ -42,13 +43,15 @@ class TopologyFilter:
 class HostNode:
     """A host. ``reserved``: someone owns it, or a part of it.
 
-    ``reservation_id`` and ``unit_id`` are those of a shown reservation, else None.
+    ``reservation_id`` and ``unit_id`` are those of a shown reservation, ``placement_id`` is that of a shown
+    placement; None without one.
     """
 
     id: str
     reserved: bool
     reservation_id: str | None = None
     unit_id: str | None = None
+    placement_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Projection:
     hosts_per_unit: int
     pods: tuple[PodNode, ...]
     reservations: tuple[ReservationOverlay, ...]
+    placements: tuple[ObservedPlacement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

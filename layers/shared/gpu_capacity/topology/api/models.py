@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field
 
+from gpu_capacity.placements.api.models import PlacementRead, placement_view
 from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.reservations.api.models import ReservationRead, reservation_view
 
@@ -32,6 +33,7 @@ class TopologyHostRead(Body):
     reserved: bool = Field(description="Whether anybody has it.")
     reservation_ref: str | None = Field(None, description="The key of a reservation in the overlays.")
     reservation_unit_ref: str | None = Field(None, description="The key of a unit of that reservation.")
+    placement_ref: str | None = Field(None, description="The key of a placement in the overlays.")
 
 
 class TopologyDomainRead(Body):
@@ -80,7 +82,7 @@ class TopologyOverlaysRead(Body):
     model_config = ConfigDict(title="topologyOverlays")
 
     reservations: dict[str, ReservationOverlayRead]
-    placements: dict[str, Any]
+    placements: dict[str, PlacementRead]
 
 
 class TopologyReservationUnitRead(Body):
@@ -139,7 +141,7 @@ def _projection_view(projection: Projection) -> dict[str, Any]:
             "reservations": {
                 overlay.observed.id: _reservation_view(overlay) for overlay in projection.reservations
             },
-            "placements": {},
+            "placements": {placement.id: placement_view(placement) for placement in projection.placements},
         },
     }
 
@@ -150,9 +152,11 @@ def _domain_view(domain: DomainNode) -> dict[str, Any]:
 
 
 def _host_view(host: HostNode) -> dict[str, Any]:
-    view = {"infrastructureRef": host.id, "reserved": host.reserved}
+    view: dict[str, Any] = {"infrastructureRef": host.id, "reserved": host.reserved}
     if host.reservation_id is not None:
         view |= {"reservationRef": host.reservation_id, "reservationUnitRef": host.unit_id}
+    if host.placement_id is not None:
+        view["placementRef"] = host.placement_id
     return view
 
 

@@ -42,6 +42,7 @@ RENTER: Final = ("vms:read", "vms:write", "billing:read", "apikeys:write")
 # With all permissions of the other APIs, so that no result depends on their absence.
 _OTHERS: Final = (
     *("reservations:create", "reservations:read", "reservations:delete", "topology:read"),
+    *("placements:create", "placements:read", "placements:update", "placements:delete"),
     *("capacityclaims:read", "capacityclaims:write"),
 )
 PEOPLE: Final[dict[str, dict[str, Any]]] = {

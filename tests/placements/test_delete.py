@@ -7,7 +7,7 @@ import pytest
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import Forbidden, NotFound
-from gpu_capacity.placements.delete import delete_placement, delete_placements_of
+from gpu_capacity.placements.delete import delete_placement
 from gpu_capacity.placements.record import PlacementStatus
 from testkit.placements import found, place, provisioned
 from testkit.reservations import NOWHERE, stored
@@ -95,17 +95,26 @@ def test_an_operator_deletes_where_it_names_the_organization(world: World) -> No
     assert found(world, placement.id).status is GOING
 
 
+def release(world: World, reservation_id: str) -> bool:
+    return world.services.dependants.release(stored(world, reservation_id))
+
+
 def test_all_placements_of_a_reservation_are_deleted_with_it_once(world: World) -> None:
     reservation = provisioned(world)
     placements = [place(world, reservation.id, count) for count in (1, 2)]
     delete(world, placements[0].id)
-    delete_placements_of(world.services, stored(world, reservation.id))
-    going = [found(world, placement.id) for placement in placements]
-    delete_placements_of(world.services, stored(world, reservation.id))
 
+    assert not release(world, reservation.id)
+    going = [found(world, placement.id) for placement in placements]
     assert [placement.status for placement in going] == [GOING, GOING]
     assert all(placement.execution in world.workflows for placement in going)
+    world.clock.advance(60)
+    assert not release(world, reservation.id)
     assert [found(world, placement.id) for placement in placements] == going
+
+
+def test_a_reservation_without_placements_has_nothing_to_wait_for(world: World) -> None:
+    assert release(world, provisioned(world).id)
 
 
 def test_a_placement_that_is_gone_already_does_not_keep_the_others(world: World) -> None:
@@ -113,5 +122,5 @@ def test_a_placement_that_is_gone_already_does_not_keep_the_others(world: World)
     gone, other = place(world, reservation.id), place(world, reservation.id)
     assert world.services.placements.remove(gone, world.clock.now()) is None
 
-    delete_placements_of(world.services, stored(world, reservation.id))
+    assert not release(world, reservation.id)
     assert found(world, other.id).status is GOING

@@ -10,6 +10,7 @@ from gpu_capacity.upkeep.audit.facts import Kind
 from tests.upkeep.audit import planted
 from tests.upkeep.audit.planted import PLANTED, Planted
 from tests.upkeep.audit.planted_bookings import PLANTED_BOOKINGS
+from tests.upkeep.audit.planted_placements import PLANTED_PLACEMENTS, PlacementScene
 from tests.upkeep.audit.planted_servers import PLANTED_SERVERS
 from tests.upkeep.audit.planted_vms import PLANTED_VMS
 from tests.upkeep.audit.scene import Scene, found, results
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-ALL = (*PLANTED, *PLANTED_BOOKINGS, *PLANTED_SERVERS, *PLANTED_VMS)
+ALL = (*PLANTED, *PLANTED_BOOKINGS, *PLANTED_PLACEMENTS, *PLANTED_SERVERS, *PLANTED_VMS)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def scene() -> Scene:
     return Scene()
 
 
-@pytest.mark.parametrize("kind", [Scene, VmScene])
+@pytest.mark.parametrize("kind", [Scene, PlacementScene, VmScene])
 def test_a_consistent_service_has_no_findings(kind: type[Scene]) -> None:
     scene = kind()
     report = scene.audit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.roles import HasClock, HasPause, HasTelemetry, HasWorkflows
     from gpu_capacity.placements.roles import HasPlacements
+    from gpu_capacity.placements.store import PlacementStore
+    from gpu_capacity.ports import Clock, Pause, Telemetry, Workflows
     from gpu_capacity.reservations.record import Reservation
 
     class Needs(HasClock, HasPause, HasPlacements, HasTelemetry, HasWorkflows, Protocol):
@@ -51,13 +53,24 @@ def delete_placement(
     services.telemetry.count("PlacementsDeleted")
 
 
-def delete_placements_of(services: Needs, reservation: Reservation) -> None:
-    """Delete all placements of a reservation that is being deleted. Repeated, it does nothing.
+@dataclass(frozen=True, slots=True)
+class PlacementsOfReservations:
+    """Deletes the placements of a reservation for its teardown, which knows no placements."""
 
-    Their workflows give the hosts back; the reservation has none left when its ``occupied`` is empty.
-    """
-    for placement_id in reservation.occupied:
-        _delete(services, reservation.organization_id, placement_id, "workflow:release_reservation")
+    placements: PlacementStore
+    workflows: Workflows
+    telemetry: Telemetry
+    clock: Clock
+    pause: Pause
+
+    def release(self, reservation: Reservation) -> bool:
+        """Begin to delete every placement that has hosts of a reservation. True once none has any.
+
+        Repeated, it only reads. The workflows of the placements give the hosts back.
+        """
+        for placement_id in reservation.occupied:
+            _delete(self, reservation.organization_id, placement_id, "workflow:deprovision")
+        return not reservation.occupied
 
 
 def _delete(services: Needs, organization_id: str, placement_id: str, actor: str) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
+    from gpu_capacity.reservations.roles import Dependants
     from gpu_capacity.reservations.runs import Runs
     from gpu_capacity.reservations.store import ReservationStore
     from gpu_capacity.vms.prices import PriceList
@@ -33,6 +34,7 @@ class Services:
     runs: Runs
     reservations: ReservationStore
     placements: PlacementStore
+    dependants: Dependants
     claims: ClaimStore
     vms: VmStore
     quotas: QuotaStore

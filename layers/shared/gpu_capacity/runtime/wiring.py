@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Workflows,
     )
     from gpu_capacity.providers.port import HostProvider, VmProvider
+    from gpu_capacity.reservations.roles import Dependants
     from gpu_capacity.reservations.runs import Runs
     from gpu_capacity.reservations.store import ReservationStore
     from gpu_capacity.runtime.settings import Environment
@@ -99,6 +100,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         templates=lazy(lambda: _template_list(env)),
         reservations=lazy(lambda: _reservation_store(database, tables)),
         placements=lazy(lambda: _placement_store(database, tables)),
+        dependants=lazy(lambda: _dependants(database, tables, edges, outside)),
         runs=lazy(lambda: _runs(database, tables)),
         vms=lazy(lambda: _vm_store(database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
@@ -211,6 +213,14 @@ def _placement_store(database: Database, tables: TableNames) -> PlacementStore:
     from gpu_capacity.placements.store import PlacementStore  # noqa: PLC0415 - see above
 
     return PlacementStore(database, tables.holders)
+
+
+def _dependants(database: Database, tables: TableNames, edges: Edges, outside: Outside) -> Dependants:
+    from gpu_capacity.placements.delete import PlacementsOfReservations  # noqa: PLC0415 - see above
+
+    return PlacementsOfReservations(
+        _placement_store(database, tables), outside.workflows, edges.telemetry, edges.clock, edges.pause
+    )
 
 
 def _claim_store(database: Database, tables: TableNames) -> ClaimStore:

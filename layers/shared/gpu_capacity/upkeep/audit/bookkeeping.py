@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.capacity_claims.record import CapacityClaim, ClaimStatus
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.record import Reservation
 from gpu_capacity.upkeep.audit.facts import (
     DropItem,
@@ -25,6 +26,7 @@ from gpu_capacity.upkeep.audit.facts import (
     Side,
     Table,
 )
+from gpu_capacity.upkeep.audit.placements import placement_findings
 from gpu_capacity.upkeep.audit.rules import capacity_findings
 from gpu_capacity.upkeep.audit.servers import server_findings
 from gpu_capacity.upkeep.audit.vms import has_work, vm_findings
@@ -44,6 +46,7 @@ def findings_of(facts: Facts) -> list[Finding]:
     found = [
         *capacity_findings(facts),
         *vm_findings(facts),
+        *placement_findings(facts),
         *_quotas(facts),
         *_queues(facts),
         *_names(facts),
@@ -148,7 +151,7 @@ def _name_of(claim: CapacityClaim) -> Side:
 
 def _drop(item: Side, record: Side, holder: Holder | None) -> DropItem | None:
     """The repair of an entry or a name under a claim's key; None if another kind of holder has the key."""
-    if isinstance(holder, (Reservation, Vm)):
+    if isinstance(holder, (Reservation, Placement, Vm)):
         return None
     return DropItem(item, record, holder, record.sk.removeprefix(keys.CLAIM_PREFIX))
 
@@ -157,7 +160,7 @@ def _index(facts: Facts) -> Iterator[Finding]:
     """Unsettled records that are not in the sparse index, so that no schedule finds them."""
     for record, holder in facts.holders.items():
         match holder:
-            case Reservation() if holder.is_unsettled:
+            case Reservation() | Placement() if holder.is_unsettled:
                 shard = keys.unsettled_shard(holder.id)
             case CapacityClaim() if holder.status is ClaimStatus.DELETING or holder.surplus:
                 shard = str(int(holder.tag, 16) % keys.UNSETTLED_SHARDS)

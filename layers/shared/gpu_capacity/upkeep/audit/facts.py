@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.bookings import Booking
     from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.model import Pod
+    from gpu_capacity.placements.record import Placement
     from gpu_capacity.providers.port import Hold, Server, VmServer
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.vms.items import RosterEntry
@@ -79,7 +80,7 @@ class Question:
         return f"{self.about} {self.name}"
 
 
-Record: TypeAlias = "Reservation | CapacityClaim | Vm"
+Record: TypeAlias = "Reservation | Placement | CapacityClaim | Vm"
 Holder: TypeAlias = "Record | Tombstone"
 Owner: TypeAlias = "bytes | dict[str, int]"
 
@@ -91,9 +92,10 @@ class Facts:
     Attributes:
         owners: who owns what, by ownership item; bookings are apart from the ``owners`` that domains show.
         pods: the full topology of a pod, by the ownership item of the same pod.
-        holders: reservations, capacity claims, VMs and tombstones, by record.
+        holders: reservations, placements, capacity claims, VMs and tombstones, by record.
         tags: by record, the tag that marks its hardware in pods, in hex: the tag of its booking, or its
-            holder tag, for a VM with ``g`` before it; for a record that cannot be read, the holder tag.
+            holder tag, for a VM with ``g`` before it; for a record that cannot be read, the holder tag. A
+            placement has none: its reservation owns the hosts.
         shards: by record, the partition of the sparse index that it is in; absent if it is in none.
         names: by name item, the id of the claim that has the name.
         entries: by queue entry, the record of the claim that waits there.
@@ -164,6 +166,8 @@ class Kind(StrEnum):
     LISTING_STALE = "listing_stale"
     LISTING_MISSING = "listing_missing"
     PROVIDER_SILENT = "provider_silent"
+    OCCUPIED_STALE = "occupied_stale"
+    OCCUPIED_MISSING = "occupied_missing"
 
 
 @dataclass(frozen=True, slots=True)

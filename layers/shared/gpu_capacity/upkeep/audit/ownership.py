@@ -91,7 +91,7 @@ def attribute(facts: Facts, place: Place) -> Owner | None:
 def listings(facts: Facts) -> Iterator[Listing]:
     """Everything that records list as certainly owned by their holders."""
     for record, holder in facts.holders.items():
-        tag = facts.tags[record]
+        tag = facts.tags.get(record, "")
         match holder:
             case Reservation() if not _gives_back(holder):
                 yield from _runs(record, holder, holder.runs)

@@ -27,12 +27,13 @@ from gpu_capacity.inventory.items import (
     decode_region,
     decode_shape,
 )
+from gpu_capacity.placements.items import decode_placement
 from gpu_capacity.reservations.items import decode_reservation
 from gpu_capacity.upkeep.audit.facts import Facts, Holder, Side, Table
 from gpu_capacity.vms.items import RosterEntry, decode_entry, decode_vm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from gpu_capacity.accounts.api_key import ApiKey
     from gpu_capacity.holders.quota import Quota
@@ -128,18 +129,10 @@ class Reading:
                 self.unreadable.add(side)
 
     def _add_of_organization(self, side: Side, item: dict[str, Any]) -> None:
-        kind, _, name = side.sk.partition("#")
+        kind = side.sk.partition("#")[0]
         match kind:
-            case "RESERVATION":
-                self.tags[side] = holder_tag(name).hex()
-                self._add_record(side, item, decode_reservation)
-            case "CLAIM":
-                organization = side.pk.removeprefix(keys.organization_partition(""))
-                self.tags[side] = _tag_of_claim(organization, name)
-                self._add_record(side, item, decode_claim)
-            case "VM":
-                self.tags[side] = keys.GPU_TAG_PREFIX + holder_tag(name).hex()
-                self._add_record(side, item, decode_vm)
+            case "RESERVATION" | "PLACEMENT" | "CLAIM" | "VM":
+                self._add_record(side, item)
             case "VMLIVE":
                 self.vm_listings.add(side)
             case "APIKEYS" | "VMENDED":
@@ -158,13 +151,31 @@ class Reading:
             case _:
                 self.unreadable.add(side)
 
-    def _add_record(self, side: Side, item: dict[str, Any], decode_record: Any) -> None:
+    def _add_record(self, side: Side, item: dict[str, Any]) -> None:
+        kind, _, name = side.sk.partition("#")
+        organization = side.pk.removeprefix(keys.organization_partition(""))
+        # A placement owns nothing in a pod: its reservation does.
+        match kind:
+            case "RESERVATION":
+                self.tags[side] = holder_tag(name).hex()
+            case "CLAIM":
+                self.tags[side] = _tag_of_claim(organization, name)
+            case "VM":
+                self.tags[side] = keys.GPU_TAG_PREFIX + holder_tag(name).hex()
         if is_tombstone(item):
             self.holders[side] = decode_tombstone(item)
             return
-        self.holders[side] = decode_record(item)
+        self.holders[side] = _DECODERS[kind](item)
         if "unsettled" in item and "unsettled_since" in item:
             self.shards[side] = str(item["unsettled"])
+
+
+_DECODERS: Final[dict[str, Callable[[Mapping[str, Any]], Holder]]] = {
+    "RESERVATION": decode_reservation,
+    "PLACEMENT": decode_placement,
+    "CLAIM": decode_claim,
+    "VM": decode_vm,
+}
 
 
 def _checked(claims: PodOwners) -> PodOwners:

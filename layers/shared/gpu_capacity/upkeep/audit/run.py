@@ -51,6 +51,8 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody's",  # pragma: allowlist secret
     Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",  # pragma: allowlist secret
     Kind.PROVIDER_SILENT: "nothing of what it has was judged, and nothing is freed that it has to speak for",
+    Kind.OCCUPIED_STALE: "restore the placement, or remove the attribute: the hosts can have no placement",
+    Kind.OCCUPIED_MISSING: "delete the placement before another one gets its hosts, or restore the record",
     Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
 """What an operator should do, by kind; ``docs/audit.md`` says how."""

@@ -64,6 +64,11 @@ _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
 
 
+def allowed(path: str) -> str:
+    """Return the ``Allow`` header of a path in the table of operations."""
+    return ", ".join(sorted(operation.method for operation in OPERATIONS.values() if operation.path == path))
+
+
 def _refusals() -> Iterator[ApiCase]:
     """What every operation refuses."""
     errors = {401: "access_denied", 403: "forbidden", 404: "not_found"}
@@ -176,7 +181,13 @@ API_CASES: Final = (
     _ok(_VERSION, "answered", contract.VERSION),
     _no(_REJECT, "unknown_route", 404, "not_found"),
     _no(_REJECT, "root", 404, "not_found"),
-    _no(_REJECT, "wrong_method", 405, "method_not_allowed", headers={"allow": "DELETE, GET"}),
+    _no(
+        _REJECT,
+        "wrong_method",
+        405,
+        "method_not_allowed",
+        headers={"allow": allowed("/api/v2/reservations/{reservationID}")},
+    ),
     _no(_REJECT, "preflight", 405, "method_not_allowed", headers={"allow": "GET, POST"}),
     *_refusals(),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,17 +10,16 @@ import pytest
 from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import sample_events
 from testkit.handlers.sample_events import SAMPLE_ID, with_headers, with_path
+from tests.functional.api_cases import allowed
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer, Stage
 
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PATHS = {
-    "/api/v2/reservations": "GET, POST",
-    f"/api/v2/reservations/{SAMPLE_ID}": "DELETE, GET",
-    "/api/v2/reservations/anything": "DELETE, GET",
-    "/api/v2/reservation-units": "GET",
-    "/api/version": "GET",
+    re.sub(r"{\w+}", SAMPLE_ID, operation.path): allowed(operation.path)
+    for operation in OPERATIONS.values()
+    if operation.path.startswith("/api/")
 }
 
 

@@ -25,7 +25,7 @@ _STATES: Final = re.compile(
 )
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with the tags of CloudFormation."""
 
 

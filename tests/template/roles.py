@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from testkit.emulator import emulator_python
 from testkit.handlers.aws import Access
-from tests.template.loading import SIMULATED, chosen, listed, resource_name, template
+from tests.template.loading import SIMULATED, chosen, functions, listed, resource_name, statements, template
 from tools.openapi.routes import logical_id
 
 # The translator is installed in the emulator's environment, which expands the template with it as well.
@@ -25,7 +25,6 @@ json.dump(transform(*json.load(sys.stdin), NoPolicies()), sys.stdout)
 """
 
 _LIMIT: Final = "ForAllValues:StringLike"
-_SENDS_LETTERS: Final = "DeadLetterQueuePolicy"
 
 
 @cache
@@ -75,16 +74,13 @@ def inline(role: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def granted(function: str) -> set[Access]:
-    """What the code of a function may do by its role, in the terms of the recorder of the functional tests.
+    """Return what the code of a function can do by its own policies, in the terms of the functional tests.
 
-    Sending to the dead letter queue is left out: Lambda does that, not the code.
+    Read from the template itself, where translation only adds what Lambda needs.
     """
-    policies = [
-        p for p in role_of(logical_id(function)).get("Policies", []) if p["PolicyName"] != _SENDS_LETTERS
-    ]
     return {
         Access(action, resource_name(resource), keys)
-        for statement in inline({"Policies": policies})
+        for statement in statements(functions()[logical_id(function)])
         for keys in _keys_of(statement)
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,7 @@ from testkit.handlers import arrangements
 from testkit.handlers.stage import STACK_NAME, Stage
 from testkit.world import HOLDERS
 from tests.template import source
-from tests.template.loading import ROOT, functions, resources, routes, template
+from tests.template.loading import functions, resources, routes, template
 from tests.vms import given as vms_given
 from tools.openapi.routes import logical_id
 
@@ -307,12 +306,3 @@ def test_a_scheduled_function_times_out_before_too_many_runs_overlap() -> None:
         assert functions()[name]["Timeout"] <= 300
     # It reads everything, once a day.
     assert functions()[logical_id("audit_holders")]["Timeout"] == 900
-
-
-def test_the_documented_cost_of_alarms_counts_the_watched_metrics() -> None:
-    """Each metric that an alarm watches is billed."""
-    looked_at = sum(sum("MetricStat" in m for m in a.get("Metrics", [])) or 1 for a in ALARMS.values())
-    reported = re.search(r"alarms look at (\d+) metrics", (ROOT / "docs" / "deploying.md").read_text())
-    assert reported
-
-    assert int(reported[1]) == looked_at

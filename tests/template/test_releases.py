@@ -11,8 +11,9 @@ from tests.template.loading import chosen, functions, resources, routes, templat
 from tests.template.roles import translated
 
 ALIASED: Final = sorted({name for _, _, name in routes()})
-FIRST: Final = {"Release": "1111111111"}
-SECOND: Final = {"Release": "2222222222"}
+FIRST: Final[dict[str, str]] = {}
+SECOND: Final = {"Release": "2222222222", "Canary": "true"}
+"""Translation takes seconds: these are the parameters of other tests as well."""
 
 
 def _made(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
@@ -78,7 +79,7 @@ def test_by_default_a_release_is_deployed_at_once_without_codedeploy() -> None:
 
 @pytest.mark.parametrize("name", ALIASED)
 def test_a_canary_is_rolled_back_when_requests_fail_or_the_function_crashes(name: str) -> None:
-    made = translated(Canary="true")["Resources"]
+    made = translated(**SECOND)["Resources"]
     group = made[f"{name}DeploymentGroup"]["Properties"]
     assert made[f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]

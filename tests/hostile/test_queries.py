@@ -11,6 +11,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from testkit.hostile.requests import ASKS
 from testkit.hostile.service import ABSENT, Ask
 from testkit.hostile.vm_requests import VM_ASKS
+from testkit.world import PROJECT
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer
@@ -73,6 +74,11 @@ GOOD: Final = {
     "offset": "0",
     "gpu_type": "5090",
     "gpu_count": "2",
+    "regionID": "uk-lon-1",
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "projectID": PROJECT,
+    "reservationID": ABSENT,
 }
 
 

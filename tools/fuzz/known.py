@@ -30,6 +30,7 @@ NODES: Final = (
 ORGANIZATION: Final = "f0220000-0000-4000-8000-00000000000a"
 COLLECTIONS: Final = {
     "/api/v2/reservations": ("metadata", "id"),
+    "/api/v2/placements": ("metadata", "id"),
     "/v1alpha1/inference/capacityclaims": ("capacityClaim", "spec", "id"),
     "/vms": ("id",),
     "/ssh-keys": ("id",),

@@ -19,6 +19,7 @@ from testkit.placements import place, provisioned
 from testkit.reservations import NOWHERE, reserve, stored
 from testkit.world import (
     EVERY_PERMISSION,
+    GB300,
     INVENTORY,
     ORGANIZATION,
     PROJECT,
@@ -299,3 +300,21 @@ def test_without_a_placement_none_is_looked_for(world: World) -> None:
     before = world.db.requests.copy()
     _read(world)
     assert (world.db.requests - before)["query"] == 3
+
+
+def test_what_was_reserved_of_a_flavor_that_is_no_longer_offered_is_beside_what_is(world: World) -> None:
+    made = reserve(world, 1).reservation
+    world.load((), (replace(zone(), offerings=(replace(offering(), flavor=replace(GB300, id="newer")),)),))
+    ((older, newer),) = (region.projections for region in _read(world))
+    assert (older.flavor_id, newer.flavor_id) == (GB300.id, "newer")
+    assert [host.reservation_id for host in _hosts(older)] == [made.id] * 2
+    assert (newer.pods, newer.reservations) == ((), ())
+
+
+def test_a_placement_that_came_after_the_reservation_was_read_is_not_shown(world: World) -> None:
+    held = provisioned(world, 2)
+    place(world, held.id)
+    world.db.before("query", lambda *_: place(world, held.id), skip=1)
+    projection = _only(_read(world))
+    assert len(projection.placements) == 1
+    assert sum(bool(host.placement_id) for host in _hosts(projection)) == 1

@@ -107,12 +107,13 @@ def get_organization_topology(
         visible = region.is_visible_to(frozenset({organization_id}))
         projections = []
         for name, sold in sorted(_sold(region, mine, visible=visible).items()):
-            if not wanted.admits(region.id, *name):
+            if not wanted.admits(region.id, sold.accelerator, sold.unit):
                 continue
-            under = {r.id: r for r in mine if (r.accelerator, r.unit) == name}
-            on_these = [p for p in placements if p.reservation_id in under]
-            shown = under.values() if caller.may(Permission.READ_RESERVATIONS) else ()
-            projection = _projection(services, region, sold, _Own(tuple(shown), on_these))
+            under = [r for r in mine if (r.accelerator, r.unit, r.flavor_id) == name]
+            # Only what the reservation as it was read has as well: a placement may have come or gone since.
+            on_these = [placements[i] for r in under for i in sorted(r.occupied) if i in placements]
+            shown = under if caller.may(Permission.READ_RESERVATIONS) else []
+            projection = _projection(services, region, sold, _Own(shown, on_these))
             if projection.pods or sold.offered or shown:
                 projections.append(projection)
         if projections:
@@ -122,15 +123,15 @@ def get_organization_topology(
 
 def _own(
     services: Needs, caller: Caller, organization_id: str, wanted: TopologyFilter
-) -> tuple[list[Reservation], list[Placement]]:
-    """What may be shown: reservations of the caller's projects that are asked for, and placements on them.
+) -> tuple[list[Reservation], dict[str, Placement]]:
+    """What may be shown: reservations of the caller's projects that are asked for, and placements by id.
 
     The reservations say under which name the hosts of a placement are sold, even where only placements may be
     read.
     """
     may_read_placements = caller.may(Permission.READ_PLACEMENTS)
     if not may_read_placements and not caller.may(Permission.READ_RESERVATIONS):
-        return [], []
+        return [], {}
     reservations = [
         r
         for r in services.reservations.of_organization(organization_id)
@@ -139,17 +140,17 @@ def _own(
         and wanted.project_id in (None, r.project_id)
     ]
     if not may_read_placements or not any(r.occupied for r in reservations):
-        return reservations, []
-    return reservations, list(services.placements.of_organization(organization_id))
+        return reservations, {}
+    return reservations, {p.id: p for p in services.placements.of_organization(organization_id)}
 
 
 def _sold(
     region: Region, reservations: Sequence[Reservation], *, visible: bool
-) -> dict[tuple[str, str], _Sold]:
-    """What is shown of a region, by accelerator and unit: what it offers, and what was reserved in it."""
+) -> dict[tuple[str, str, str], _Sold]:
+    """What is shown of a region: what it offers, and what was reserved in it. By name and flavor."""
     classes = {o.flavor.id: o.device_type_resource_class for o in region.offerings}
     reserved = {
-        (r.accelerator, r.unit): _Sold(
+        (r.accelerator, r.unit, r.flavor_id): _Sold(
             r.accelerator,
             r.unit,
             r.flavor_id,
@@ -160,7 +161,7 @@ def _sold(
         for r in reservations
     }
     offered = {
-        (o.accelerator, o.unit): _Sold(
+        (o.accelerator, o.unit, o.flavor.id): _Sold(
             o.accelerator,
             o.unit,
             o.flavor.id,

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.capacity_claims.create import create_capacity_claim
-from gpu_capacity.errors import CapacityError, InsufficientCapacity, SliceUnavailable
+from gpu_capacity.errors import CapacityError, HostsUnavailable, InsufficientCapacity, SliceUnavailable
+from gpu_capacity.holders.quota import PLACEMENT_SERVERS
+from gpu_capacity.placements.create import create_placement
+from gpu_capacity.placements.delete import delete_placement
+from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.record import Status
 from gpu_capacity.vms.create import create_vm
 from gpu_capacity.vms.destroy import destroy_vm
 from testkit.auditor import audit, gpus_held, instances_held, units_held
 from testkit.claims import calm, drop, wish
 from testkit.items import GONE, record_of
+from testkit.placements import wish as placement_wish
 from testkit.reservations import delete, tear_down
 from testkit.vms.scene import Scene
 from testkit.world import HOLDERS, ORGANIZATION, World, caller, pod, request
@@ -77,7 +83,8 @@ class Kind:
     @staticmethod
     def place_of(record: Any) -> list[Any]:
         """Return what it owns and where."""
-        return [getattr(record, name, None) for name in ("placement", "allocations", "position", "gpus")]
+        names = ("pod_id", "positions", "hosts", "allocations", "position", "gpus")
+        return [getattr(record, name, None) for name in names]
 
     def stored(self) -> list[Any]:
         """Return the records that are not gone, as the product reads them."""
@@ -169,7 +176,48 @@ class Vms(Kind):
         return gpus_held(self.world.db)
 
 
-KINDS: tuple[type[Kind], ...] = (Reservations, Claims, Vms)
+class Placements(Kind):
+    """Each organization has a reservation of eight hosts."""
+
+    store, subject, noun, full = "placements", PLACEMENT_SERVERS, "servers of placements", HostsUnavailable
+
+    def __init__(self) -> None:
+        self.world = World(pods=(pod("pod1", 8),))
+        self.reservations: dict[str, str] = {}
+        for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+            who = caller(organizations=frozenset({organization}))
+            wanted = request(4, organization_id=organization)
+            made = create_reservation(self.world.services, who, wanted).reservation
+            self._provision(made)
+            self.reservations[organization] = made.id
+
+    def _provision(self, made: Any) -> None:
+        """Set the status that the workflow would set."""
+        for status in (Status.PROVISIONING, Status.PROVISIONED):
+            made = self.world.services.reservations.change(
+                made, replace(made, status=status, unsettled_since=None)
+            )
+
+    def _create(self, services: Services, who: Any, count: int, **options: Any) -> Any:
+        wanted = placement_wish(self.reservations[min(who.organizations)], count)
+        return create_placement(services, who, wanted, **options).placement
+
+    def delete(self, made: Any) -> None:
+        delete_placement(self.world.services, caller(), made.id, frozenset())
+
+    def settle(self, made: Any) -> None:
+        assert settle_placement(self.world.services, made.organization_id, made.id) == "done"
+
+    def held(self) -> int:
+        reservations = self.world.services.reservations
+        found = [reservations.get(*key) for key in self.reservations.items()]
+        return sum(mask.bit_count() for r in found if r for mask in r.occupied_hosts.values())
+
+    def there(self) -> list[str]:
+        return [identity for identity in super().there() if identity not in self.reservations.values()]
+
+
+KINDS: tuple[type[Kind], ...] = (Reservations, Placements, Claims, Vms)
 
 
 def writes(asked: dict[str, Any]) -> bool:

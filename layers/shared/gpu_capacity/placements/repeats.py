@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.errors import Conflict
+from gpu_capacity.errors import Conflict, KeyReused
 from gpu_capacity.holders.ids import holder_id, keyed_holder_id
 from gpu_capacity.holders.quotas import confirm
 from gpu_capacity.holders.repeats import recent_request
@@ -82,10 +82,12 @@ def made_before(found: Placement | Tombstone | None, fingerprint: str) -> Placem
     """
     if found is None or (isinstance(found, Tombstone) and not found.finished):
         return found
-    if found.fingerprint != fingerprint:
-        raise Conflict("the idempotency key was used with another request")
     if isinstance(found, Tombstone):
+        if found.fingerprint != fingerprint:
+            raise Conflict("the idempotency key was used with another request")
         raise Conflict("the placement made under this idempotency key was deleted")
+    if found.fingerprint != fingerprint:
+        raise KeyReused("placement", found.id)
     return found
 
 

@@ -5,8 +5,9 @@ is settled with it. At every moment:
 
 - a run is only booked under a tag that a live record names with that run, and every booking is named by a
   record; a run that is named need not be booked;
-- a settled record owns its whole run until its teardown releases all of it at once;
-- a booking ends only while its record is deprovisioning, has failed, or is still claiming;
+- a settled record owns every run that it lists, whole, until its teardown releases it;
+- a booking ends only while its record is deprovisioning, has failed, is still claiming, or names it as
+  leaving; in one write of record and pod it may be divided into others;
 - a tag is used once: for one run of one record;
 - the stamp of a domain never disappears and never takes an earlier value again; while a run is booked the
   stamp is the tag;
@@ -18,10 +19,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from testkit.items import CLAIMING, GONE, STAMP_BYTES, bookings_of, values_of
+from testkit.items import CLAIMING, GONE, STAMP_BYTES, bookings_of, domains_of, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from testkit.items import Domain, Item, PodKey, Record, RecordKey, Run
 
@@ -51,6 +52,7 @@ class BookingRules:
         self._bearers: dict[str, Record] = {}
         self._touched: dict[str, None] = {}
         self._once_booked: set[str] = set()
+        self._borne: dict[str, RecordKey] = {}
         self._over: defaultdict[RecordKey, set[str]] = defaultdict(set)
 
     def note_pod(self, pod: PodKey, item: Item, *, given: bool) -> None:
@@ -100,8 +102,11 @@ class BookingRules:
         for tag, run in now.items():
             assert record is not None
             self._bearers[tag] = record
+            self._borne[tag] = key
             if len(tag) == TAG_DIGITS and tag not in was:
-                if tag in self._named or (tag in self._once_booked and not given):
+                # One write may name a run and book it, where it divides another.
+                earlier = tag in self._once_booked and tag not in self.booked
+                if tag in self._named or (earlier and not given):
                     self._tell(f"{key} names {run} by {tag}, which was used before")
                 self._named.add(tag)
             elif was.get(tag, run) != run:
@@ -123,26 +128,34 @@ class BookingRules:
         """Check what one write changed, once all of it is noted; ``owners`` returns a domain's owners."""
         for tag, _ in self.ended:
             bearer = self._bearers.get(tag)
-            if not given and bearer is not None and bearer.status not in GIVES_UP:
+            may_end = bearer is None or bearer.status in GIVES_UP or tag in bearer.leaving
+            if not given and bearer is not None and not may_end:
                 self._tell(f"{bearer.key} is {bearer.status}, and its booking {tag} was ended")
         for tag in self._touched:
             bearer, booked = self._bearers.get(tag), self.bookings.get(tag)
             if booked is not None and (bearer is None or bearer.runs[tag] != booked):
                 self._tell(f"{booked} is booked under {tag}, and no record names that")
-            if bearer is not None and bearer.holds and tag == bearer.tag:
-                self._judge_owner(bearer, owners)
+            if bearer is not None and tag in bearer.owned:
+                self._judge_owner(bearer, tag, owners)
         self._touched.clear()
 
-    def _judge_owner(self, record: Record, owners: Callable[[Domain], Mapping[str, int]]) -> None:
-        owned = sum(record.tag in owners(domain) for domain in record.holds)
-        if record.status in SETTLED and owned != len(record.holds):
-            self._tell(f"{record.key} is {record.status}, and owns {owned} of {len(record.holds)} domains")
-        if len(record.tag) == TAG_DIGITS and owned not in (0, len(record.holds)):
-            self._tell(f"{record.key} owns {owned} of {len(record.holds)} domains")
-        if record.status == LEAVING and not owned and record.tag not in self._once_booked:
+    def _judge_owner(self, record: Record, tag: str, owners: Callable[[Domain], Mapping[str, int]]) -> None:
+        domains = domains_of(record.owned[tag])
+        owned = sum(tag in owners(domain) for domain in domains)
+        if record.status in SETTLED and owned != len(domains):
+            self._tell(f"{record.key} is {record.status}, and owns {owned} of {len(domains)} domains")
+        if len(tag) == TAG_DIGITS and owned not in (0, len(domains)):
+            self._tell(f"{record.key} owns {owned} of {len(domains)} domains")
+        if record.status == LEAVING and not owned and tag not in self._once_booked:
             self._tell(f"{record.key} lists what it never owned")
         if record.status not in SETTLED and record.status != LEAVING:
             self._tell(f"{record.key} is {record.status} and lists {sorted(record.holds)}")
+
+    def divided(self, made: Iterable[str], ended: Iterable[tuple[str, Run]]) -> set[Domain]:
+        """Domains whose booking one write replaced by another of the same reservation."""
+        before = {(d, self._borne.get(tag)) for tag, run in ended for d in domains_of(run)}
+        after = {(d, self._borne.get(tag)) for tag in made for d in domains_of(self.bookings[tag])}
+        return {domain for domain, key in before & after if key is not None}
 
     def bearer(self, tag: str) -> Record | None:
         """The record that owns or may own by a tag."""

@@ -62,13 +62,17 @@ _NO_HARDWARE: Final = Hardware(0)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one write changed in a holder's ownership: masks by domain. ``tick`` is that of the write."""
+    """What one write changed in a holder's ownership: masks by domain. ``tick`` is that of the write.
+
+    ``partial``: a reservation has lost some of its units.
+    """
 
     tick: int
     holder: RecordKey
     revision: int
     gained: Mapping[Domain, int]
     lost: Mapping[Domain, int]
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,27 +315,32 @@ class Ledger:
         """Update what reservations booked, released and have after the last write."""
         self.bookings.judge(self._owners_of, given=self._adopts)
         made, over = self.bookings.take()
-        for tag in made:
-            run = self.bookings.bookings[tag]
-            for domain in domains_of(run) if not self._adopts else ():
+        kept = self.bookings.divided(made, over)
+        for tag in made if not self._adopts else ():
+            for domain in set(domains_of(self.bookings.bookings[tag])) - kept:
                 if not self._hardware_of(domain).is_complete(domain[2]):
                     self._tell(f"{tag} booked {domain}, which is not for sale")
         for _, run in over:
-            self._judge_given(dict.fromkeys(domains_of(run), WHOLE))
+            self._judge_given({domain: WHOLE for domain in domains_of(run) if domain not in kept})
         bearers = (self.bookings.bearer(tag) for tag in (*made, *(tag for tag, _ in over)))
         for key in sorted(changed | {bearer.key for bearer in bearers if bearer}):
             self._note_has(key)
 
     def _note_has(self, key: RecordKey) -> None:
         record, was = self.records.get(key), self._has.get(key, {})
-        listed, tag = (record.holds, record.tag) if record else ({}, "")
-        now = {domain: WHOLE for domain in listed if tag in self._owners_of(domain)}
+        runs = {**record.owned, **record.leaving} if record else {}
+        now = {
+            domain: WHOLE
+            for tag, run in runs.items()
+            for domain in domains_of(run)
+            if tag in self._owners_of(domain)
+        }
         if now == was:
             return
         self._has[key] = now
         gained, lost = dict.fromkeys(now.keys() - was, WHOLE), dict.fromkeys(was.keys() - now, WHOLE)
-        # No revision: it gets all of it at once, and loses all of it at once.
-        self.effects.append(Effect(self._now_tick, key, 0, gained, lost))
+        # No revision: it gets all of it at once, and loses all of it at once, or some units.
+        self.effects.append(Effect(self._now_tick, key, 0, gained, lost, partial=bool(now) and bool(lost)))
 
     def _owners_of(self, domain: Domain) -> dict[str, int]:
         return self._owners.get(domain[:2], {}).get(domain[2], {})

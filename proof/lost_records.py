@@ -46,7 +46,7 @@ def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
     for record in lost:
         if record.server_owner in served:
             for domain, mask in record.holds.items():
-                if owners.get(domain, {}).get(record.tag) != mask:
+                if any(owners.get(domain, {}).get(tag) != mask for tag in record.tags_at(domain)):
                     yield f"a repair freed {domain} under the servers of {record.server_owner}"
     names = {record.server_owner for record in lost} | {record.key[1].partition("#")[2] for record in lost}
     audit_holders(replace(audit, taken_away=frozenset(names)), fix=True)

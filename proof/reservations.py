@@ -199,7 +199,8 @@ class Reservations:
         status = reservation.status.value
         if status in (CLAIMING, GONE):
             who.office.tell(f"{holder} is shown as {status}")
-        holds = None if status == "deprovisioning" else bool(reservation.runs)
+        undecided = status == "deprovisioning" or (reservation.leaving and not reservation.runs)
+        holds = None if undecided else bool(reservation.runs)
         work.seen.append(Seen(holder, holds=holds))
         return holder
 

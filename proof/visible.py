@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 class Seen:
     """What an answer shows of a holder: its revision, and whether it holds anything.
 
-    Reservations have no revisions: they take everything at once, and release it at once. One that is being
-    torn down is shown until its record is removed, a moment after the release: ``holds`` is ``None`` then.
+    Reservations have no revisions: they take everything at once, and release it at once, or some units of it.
+    One that is being torn down is shown until its record is removed, a moment after the release: ``holds`` is
+    ``None`` then, and while the last units are being freed.
     """
 
     holder: RecordKey
@@ -165,7 +166,7 @@ def _shows(seen: Seen, effect: Effect) -> bool | None:
 
     A holder that was shown before and is now absent has been deleted.
     """
-    if seen.holds is None:
+    if seen.holds is None or (effect.partial and seen.holds):
         return None
     if effect.revision:
         return not seen.holds or seen.revision >= effect.revision

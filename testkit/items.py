@@ -50,9 +50,10 @@ class Record:
 
     ``holds`` are masks of GPUs by domain, ``WHOLE`` for a whole domain, and ``flavors`` the flavors of their
     pods. ``uses`` is what it uses of quotas, by quota, and ``counted`` how much its record says it is counted
-    with. ``tag`` is its tag in a pod. ``ended`` is true for a tombstone, ``finished`` for the tombstone of a
-    holder that was acknowledged. ``life`` distinguishes it from others with its id. Only reservations have
-    ``named``, the run that it may own besides, under the tag ``named_tag``.
+    with. ``tag`` is the tag of a claim or a VM in a pod. ``ended`` is true for a tombstone, ``finished`` for
+    the tombstone of a holder that was acknowledged. ``life`` distinguishes it from others with its id. Only
+    reservations have runs, by tag: those that it owns (``owned``), those that its customer has released
+    (``leaving``), and the one that it names (``named``).
     """
 
     key: RecordKey
@@ -67,18 +68,25 @@ class Record:
     unsettled: bool
     flavors: Mapping[PodKey, str]
     life: str = ""
-    named: Run | None = None
-    named_tag: str = ""
+    owned: Mapping[str, Run] = field(default_factory=dict)
+    leaving: Mapping[str, Run] = field(default_factory=dict)
+    named: Mapping[str, Run] = field(default_factory=dict)
     finished: bool = True
 
     @property
     def runs(self) -> dict[str, Run]:
         """The runs that a reservation owns or may own, by tag."""
-        found = {self.named_tag: self.named} if self.named else {}
-        if self.holds:
-            region, pod, first = min(self.holds)
-            found[self.tag] = (region, pod, first, len(self.holds))
-        return found
+        return {**self.owned, **self.beside}
+
+    @property
+    def beside(self) -> dict[str, Run]:
+        """The runs that a reservation may own, by tag; a pod need not show them."""
+        return {**self.leaving, **self.named}
+
+    def tags_at(self, domain: Domain) -> list[str]:
+        """The tags by which it owns something of a domain that it holds."""
+        found = [tag for tag, run in self.owned.items() if domain in domains_of(run)]
+        return found if self.kind == RESERVATION else [self.tag]
 
     @property
     def ended(self) -> bool:
@@ -103,33 +111,46 @@ def _reservation(key: RecordKey, item: Item) -> Record:
     identity = key[1].removeprefix(RESERVATION)
     status = item["status"]["S"]
     quota = (key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else "")
-    listed, named = _run(item, ""), _run(item, "named_")
+    owned, leaving, named = _rows(item, "runs"), _rows(item, "leaving"), {}
+    if "start" in item:
+        # Before there were bookings, its tag was the beginning of its id.
+        tag = item["tag"]["B"].hex() if "tag" in item else identity.replace("-", "")[:16]
+        owned[tag] = _run(item, "")
+    if "named_tag" in item:
+        named[item["named_tag"]["B"].hex()] = _run(item, "named_")
+    holds = {domain: WHOLE for run in owned.values() for domain in domains_of(run)}
+    units = int(item["units"]["N"]) if status == CLAIMING else len(holds)
     return Record(
         key=key,
         kind=RESERVATION,
         status=status,
-        # Before there were bookings, its tag was the beginning of its id.
-        tag=item["tag"]["B"].hex() if "tag" in item else identity.replace("-", "")[:16],
-        holds=dict.fromkeys(domains_of(listed), WHOLE) if listed else {},
+        tag="",
+        holds=holds,
         # Empty once it has released everything.
-        uses={quota: int(item["units"]["N"])} if listed or status == CLAIMING else {},
-        counted={quota: int(item["units"]["N"])} if "counted" in item else {},
+        uses={quota: units} if units else {},
+        counted={quota: units} if "counted" in item else {},
         revision=int(item["revision"]["N"]) if "revision" in item else 0,
         server_owner=f"{identity}-{item['created_at']['N']}" if "created_at" in item else "",
         unsettled="unsettled" in item,
-        flavors={run[:2]: item["flavor"]["S"] for run in (listed, named) if run},
+        flavors={run[:2]: item["flavor"]["S"] for run in {**owned, **leaving, **named}.values()},
         life=item["life"]["B"].hex() if "life" in item else "",
+        owned=owned,
+        leaving=leaving,
         named=named,
-        named_tag=item["named_tag"]["B"].hex() if "named_tag" in item else "",
         finished="unfinished" not in item,
     )
 
 
-def _run(item: Item, prefix: str) -> Run | None:
-    if f"{prefix}pod" not in item:
-        return None
+def _run(item: Item, prefix: str) -> Run:
     start, count = int(item[f"{prefix}start"]["N"]), int(item["units"]["N"])
     return item["region"]["S"], item[f"{prefix}pod"]["S"], start, count
+
+
+def _rows(item: Item, name: str) -> dict[str, Run]:
+    """Runs of a reservation that has released units, by tag."""
+    rows = [[next(iter(cell.values())) for cell in row["L"]] for row in item.get(name, {"L": []})["L"]]
+    region, pod = item.get("region", {}).get("S", ""), item.get("pod", {}).get("S", "")
+    return {tag: (region, pod, int(start), int(count)) for start, count, tag in rows}
 
 
 def domains_of(run: Run) -> list[Domain]:

@@ -6,6 +6,7 @@ write. Rules for holders of one kind are in ``claims``, ``placements`` and ``vms
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -63,7 +64,7 @@ def audit_tables(
     findings = [
         *_pods(tables["inventory"]),
         *_ownership(tables["inventory"], live),
-        *_reservations(live),
+        *_reservations(holders, live),
         *_index(holders, records),
         *_quotas(holders, records),
         *claims.judge(holders, live),
@@ -119,12 +120,12 @@ def _ownership(inventory: list[Item], live: list[Record]) -> Iterator[str]:
     for record in live:
         for domain, mask in record.holds.items():
             place = (record.flavors[domain[:2]], domain)
-            if mask & listed[place, record.tag]:
-                yield f"{place} is listed twice under {record.tag}"
-            listed[place, record.tag] |= mask
-        if record.named:
-            flavor = record.flavors[record.named[:2]]
-            named |= {((flavor, domain), record.named_tag) for domain in domains_of(record.named)}
+            for tag in record.tags_at(domain):
+                if mask & listed[place, tag]:
+                    yield f"{place} is listed twice under {tag}"
+                listed[place, tag] |= mask
+        for tag, run in record.beside.items():
+            named |= {((record.flavors[run[:2]], domain), tag) for domain in domains_of(run)}
     for key in listed.keys() | (owned.keys() - named):
         if listed.get(key) != owned.get(key):
             yield f"{key}: records list {listed.get(key)}, the pod says {owned.get(key)}"
@@ -156,11 +157,20 @@ def _there(inventory: list[Item]) -> defaultdict[Domain, int]:
     return known
 
 
-def _reservations(live: list[Record]) -> Iterator[str]:
+def _released_all(item: Item) -> bool:
+    """Whether a reservation may have released all of its units: then it has the topology hash of none."""
+    names = {"regionId": "region", "accelerator": "accelerator", "unit": "unit"}
+    none = {**{name: item[stored]["S"] for name, stored in names.items()}, "units": []}
+    text = json.dumps(none, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    found = item.get("hash", {"S": ""})["S"]
+    return bool(found == "sha256:" + hashlib.sha256(text.encode()).hexdigest())
+
+
+def _reservations(holders: Mapping[RecordKey, Item], live: list[Record]) -> Iterator[str]:
     for record in live:
         if record.kind == RESERVATION and (
             (record.holds and record.status not in HOLDING | {LEAVING})
-            or (not record.holds and record.status in HOLDING)
+            or (not record.holds and record.status in HOLDING and not _released_all(holders[record.key]))
         ):
             yield f"{record.key} is {record.status} and lists {len(record.holds)} domains"
 
@@ -170,7 +180,7 @@ def _index(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator
     for record in records:
         item, since = holders[record.key], "unsettled_since" in holders[record.key]
         if record.kind in (RESERVATION, PLACEMENT):
-            wanted = record.status in UNSETTLED or record.named is not None
+            wanted = record.status in UNSETTLED or bool(record.beside)
         elif record.kind == CLAIM:
             wanted = record.status != GONE and claims.claim_of(record.key, item).has_work
         else:

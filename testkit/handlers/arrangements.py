@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.providers.simulated import keys as server_keys
@@ -14,8 +15,9 @@ from testkit.dynamodb import Died, dies
 from testkit.handlers import sample_events
 from testkit.handlers.remembering import remembered
 from testkit.handlers.sample_events import SAMPLE_ID, SAMPLE_PLACEMENT
+from testkit.placements import PLACEMENT_ID, placement
 from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_RESERVATIONS, sample_fleet
-from testkit.world import INVENTORY, ORGANIZATION, SERVERS, set_quota
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS, set_quota
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
@@ -150,6 +152,30 @@ def displaced(stage: Stage) -> None:
     """The servers of the placement run, and its deletion was accepted."""
     servers_up(stage)
     assert stage.request_event("delete_placement", "accepted").status == 202
+
+
+@remembered
+def provisioned_of_old(stage: Stage) -> None:
+    """It is provisioned, and has the life that the unit ids in events were made of."""
+    provisioned(stage)
+    stage.db.update_item(
+        TableName=HOLDERS,
+        Key=keys.reservation(ORGANIZATION, SAMPLE_ID),
+        UpdateExpression="SET life = :life",
+        ExpressionAttributeValues=encode({":life": b"lifetime"}),
+    )
+
+
+@remembered
+def provisioned_and_occupied(stage: Stage) -> None:
+    """The same, and a placement has a host of each unit."""
+    provisioned_of_old(stage)
+    hosts = tuple((position, 1) for position in positions())
+    services = composition.services()
+    assert services.placements.create(placement(hosts=hosts, count=len(hosts)), 0) is None
+    found = services.reservations.get(ORGANIZATION, SAMPLE_ID)
+    assert found is not None
+    services.reservations.change(found, found.with_placement(PLACEMENT_ID, hosts))
 
 
 def abandoned(stage: Stage) -> None:

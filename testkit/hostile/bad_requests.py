@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from testkit.handlers.authority import encoded, text_encoded
 from testkit.hostile.bad import CLAIM, RESERVATION, SECRET, Bad, claim, reservation, update
-from testkit.hostile.service import ABSENT, CLAIMS, RESERVATIONS, UNITS, Ask
+from testkit.hostile.service import ABSENT, CLAIMS, RELEASE, RESERVATIONS, UNITS, Ask
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
@@ -89,6 +89,35 @@ KEYS: Final = {
     "not ASCII": "schlüssel-schlüssel",
     "emoji": "🙂🙂🙂🙂🙂🙂",
     "raw surrogate": "key\ud800key-key",
+}
+ENTITY_TAGS: Final = {
+    "empty": "",
+    "any": "*",
+    "bare": SECRET,
+    "weak": f'W/"{SECRET}"',
+    "weak, lower case": f'w/"{SECRET}"',
+    "two": f'"{SECRET}", "{SECRET}"',
+    "single quotes": f"'{SECRET}'",
+    "not closed": f'"{SECRET}',
+    "not opened": f'{SECRET}"',
+    "a quote inside": f'"{SECRET}"x"',
+    "a blank inside": f'"hunter2 {SECRET}"',
+    "control character": '"tag-tag\x01"',
+    "newline": '"tag-tag-tag"\n',
+    "not ASCII": '"schlüssel-schlüssel"',
+    "raw surrogate": '"tag-tag\ud800"',
+    "full width quotes": f"\uff02{SECRET}\uff02",
+}
+UNIT_IDS: Final = {
+    "none": [],
+    "null": None,
+    "a text": "0" * 64,
+    "an object": {"0": "0" * 64},
+    "numbers": [0],
+    "lists": [["0" * 64]],
+    "nulls": [None],
+    "twice": ["0" * 64] * 2,
+    "more than any reservation has": [f"{n:064x}" for n in range(129)],
 }
 FLAGS: Final = ("", "True", "TRUE", "1", "0", "yes", "no", " true", "true ", "null", "[]", SECRET)
 TYPES: Final = (
@@ -190,6 +219,7 @@ def _ids() -> Iterator[Bad]:
         for method, base, sent in (
             ("GET", RESERVATIONS, None),
             ("DELETE", RESERVATIONS, None),
+            ("POST", RESERVATIONS, RELEASE.body),
             ("GET", CLAIMS, None),
             ("DELETE", CLAIMS, None),
             ("PATCH", CLAIMS, body),
@@ -197,7 +227,9 @@ def _ids() -> Iterator[Bad]:
             # A refusal of the claims API names the resource if the id has the form of one.
             named = base == CLAIMS and name in {"absent", "of another version"}
             status = 400 if base == RESERVATIONS and len(identity) > 63 else 404
-            yield Bad(f"id: {name}", Ask(method, f"{base}/{identity}", sent), status, () if named else values)
+            below = "/units/release" if method == "POST" else ""
+            ask = Ask(method, f"{base}/{identity}{below}", sent, headers=RELEASE.headers if below else ())
+            yield Bad(f"id: {name}", ask, status, () if named else values)
 
 
 def _queries() -> Iterator[Bad]:
@@ -253,6 +285,31 @@ def _headers() -> Iterator[Bad]:
         yield claim(f"organization: {name}", CLAIM, 403, *values, headers=headers)
 
 
+def _entity_tags() -> Iterator[Bad]:
+    for name, tag in ENTITY_TAGS.items():
+        values = (tag,) if len(tag) > 5 else ()
+        yield Bad(f"entity tag: {name}", replace(RELEASE, headers=(("if-match", tag),)), 400, values)
+    yield Bad("entity tag: absent", replace(RELEASE, headers=()), 428)
+    yield Bad(
+        "entity tag: of nobody", replace(RELEASE, headers=(("if-match", f'"{SECRET}"'),)), 412, (SECRET,)
+    )
+
+
+def _releases() -> Iterator[Bad]:
+    for name, ids in UNIT_IDS.items():
+        yield Bad(f"units: {name}", replace(RELEASE, body=json.dumps({"spec": {"unitIds": ids}})), 400)
+    for name, body in {
+        "absent": None,
+        "no JSON": "{",
+        "no spec": "{}",
+        "spec null": '{"spec": null}',
+    }.items():
+        yield Bad(f"release: {name}", replace(RELEASE, body=body), 400)
+    for declared in TYPES:
+        headers = (*RELEASE.headers, ("content-type", declared))
+        yield Bad(f"release of type {declared!r}", replace(RELEASE, headers=headers), 415)
+
+
 def _tokens() -> Iterator[Bad]:
     asks = (
         Ask("GET", RESERVATIONS),
@@ -274,4 +331,4 @@ def _paths() -> Iterator[Bad]:
         yield Bad(f"{method} {path[:40]}", Ask(method, path), status, (path[-20:],) if len(path) > 60 else ())
 
 
-REQUESTS: Final = (*_ids(), *_queries(), *_headers(), *_tokens(), *_paths())
+REQUESTS: Final = (*_ids(), *_queries(), *_headers(), *_entity_tags(), *_releases(), *_tokens(), *_paths())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final
 
 from testkit.hostile.forgeries import FORGERIES
@@ -10,6 +11,7 @@ from testkit.hostile.service import (
     CLAIMS,
     ORGANIZATIONS,
     PLACEMENTS,
+    RELEASE,
     RESERVATIONS,
     UNITS,
     VERSION,
@@ -38,6 +40,9 @@ ASKS: Final[dict[str, Ask]] = {
     "delete_reservation (organization named)": Ask(
         "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
     ),
+    # An entity tag that no client can have: whoever may release is told so, and nobody else.
+    "release_reservation_units": RELEASE,
+    "release_reservation_units (organization named)": replace(RELEASE, query=IN_ORGANIZATION),
     "list_reservation_units": Ask("GET", UNITS),
     "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
     "get_organization_topology": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/topology"),
@@ -80,6 +85,8 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "get_reservation (organization named)": (200, 404, 404, 200, 200),
     "delete_reservation": (202, 404, 404, 403, 404),
     "delete_reservation (organization named)": (202, 404, 404, 403, 202),
+    "release_reservation_units": (412, 404, 404, 403, 404),
+    "release_reservation_units (organization named)": (412, 404, 404, 403, 412),
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_organization_reservation_units": (200, 200, 403, 200, 200),
     "get_organization_topology": (200, 200, 403, 200, 200),

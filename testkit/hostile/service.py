@@ -85,6 +85,14 @@ class Ask:
         return replace(self, path=path)
 
 
+RELEASE: Final = Ask(
+    "POST",
+    f"{RESERVATIONS}/reservation of owner/units/release",
+    json.dumps({"spec": {"unitIds": ["0" * 64]}}),
+    headers=(("if-match", '"sha256:0"'),),
+)
+
+
 @dataclass
 class Service:
     """The service with reservations and claims of the owner, of another project and of foreign callers."""

@@ -56,6 +56,7 @@ _PLACE, _GET_PLACEMENT, _LIST_PLACEMENTS, _UPDATE_PLACEMENT, _DELETE_PLACEMENT =
     "update_placement",
     "delete_placement",
 )
+_RELEASE: Final = "release_reservation_units"
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
 _TOPOLOGY: Final = "get_organization_topology"
@@ -161,6 +162,18 @@ API_CASES: Final = (
     _ok(_DELETE_PLACEMENT, "accepted", None, 202, after=given.placement_deleted),
     _no(_DELETE_PLACEMENT, "accepted", 404, "not_found"),
     _ok(_DELETE_PLACEMENT, "accepted_by_operator", None, 202, after=given.placed),
+    _ok(_RELEASE, "released", contract.UNIT_RELEASE_READ, after=given.provisioned_of_old),
+    _ok(_RELEASE, "released_by_operator", contract.UNIT_RELEASE_READ, after=given.provisioned_of_old),
+    _no(_RELEASE, "tag_missing", 428, "invalid_request", after=given.provisioned_of_old),
+    _no(_RELEASE, "tag_weak", 400, "invalid_request", after=given.provisioned_of_old),
+    _no(_RELEASE, "tag_stale", 412, "conflict", after=given.provisioned_of_old),
+    _no(_RELEASE, "unit_unknown", 404, "not_found", after=given.provisioned_of_old),
+    _no(_RELEASE, "unit_twice", 400, "invalid_request", after=given.provisioned_of_old),
+    _no(_RELEASE, "body_invalid", 400, "invalid_request", after=given.provisioned_of_old),
+    _no(_RELEASE, "released", 409, "conflict"),
+    _no(_RELEASE, "released", 409, "conflict", after=given.deleted),
+    _no(_RELEASE, "released", 404, "not_found", after=given.gone),
+    _ok(_RELEASE, "released", contract.UNIT_RELEASE_BLOCKERS, 422, after=given.provisioned_and_occupied),
     _ok(_QUOTAS, "all", contract.QUOTAS, after=given.sample_with_quota_of_one),
     _ok(_QUOTAS, "by_operator", contract.QUOTAS),
     _ok(_UNITS, "all", contract.UNITS),

@@ -355,6 +355,70 @@ VERSION: Final[dict[str, Any]] = {
 }
 
 RESERVATIONS: Final[dict[str, Any]] = {"type": "array", "items": RESERVATION}
+
+_UNIT_ID: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+UNIT_RELEASE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["spec"],
+    "properties": {
+        "spec": {
+            "type": "object",
+            "required": ["unitIds"],
+            "properties": {
+                "unitIds": {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True},
+            },
+        }
+    },
+}
+UNIT_RELEASE_READ: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["reservation", "releasedUnits"],
+    "properties": {
+        "reservation": RESERVATION,
+        "releasedUnits": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "infrastructureRefs"],
+                "properties": {"id": _UNIT_ID, "infrastructureRefs": {"type": "array", "items": _TEXT}},
+            },
+        },
+    },
+}
+UNIT_RELEASE_BLOCKERS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["blockers"],
+    "additionalProperties": False,
+    "properties": {
+        "blockers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["unitId", "consumers"],
+                "properties": {
+                    "unitId": _UNIT_ID,
+                    "consumers": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["type", "placementId", "serverIds"],
+                            "properties": {
+                                "type": {"const": "placement"},
+                                "placementId": _TEXT,
+                                "serverIds": {"type": "array", "items": _TEXT},
+                                "managedBy": {
+                                    "type": "object",
+                                    "required": ["kind", "id"],
+                                    "properties": {"kind": _TEXT, "id": _TEXT},
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
 UNITS: Final[dict[str, Any]] = {"type": "array", "items": UNIT}
 PLACEMENTS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT}
 

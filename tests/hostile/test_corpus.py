@@ -25,8 +25,10 @@ WORDS: Final = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    412: "conflict",
     413: "request_entity_too_large",
     415: "unsupported_media_type",
+    428: "invalid_request",
 }
 GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 409: 6, 413: 3, 415: 3}
 DETAILS: Final = {400: "BadRequest", 404: "ResourceInfo", 409: "ResourceInfo"}
@@ -133,7 +135,7 @@ def test_the_corpora_cover_every_api_and_every_refusal() -> None:
     assert len(CORPUS) >= 300
     apis = Counter(bad.ask.path.startswith("/v1alpha1") for bad in CORPUS)
     assert min(apis.values()) >= 150
-    assert {bad.status for bad in CORPUS} == {400, 401, 403, 404, 405, 409, 413, 415}
+    assert {bad.status for bad in CORPUS} == {400, 401, 403, 404, 405, 409, 412, 413, 415, 428}
     assert len(VM_CORPUS) >= 200
     assert {bad.status for bad in VM_CORPUS} == {400, 401, 403, 404, 405, 422}
     posted = {bad.ask.path for bad in VM_CORPUS if bad.ask.method == "POST" and bad.status == 422}

@@ -13,6 +13,8 @@ from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.release_units import UnitRelease, release_units
+from gpu_capacity.reservations.releasing import release_leaving
 from testkit.auditor import audit, units_held
 from testkit.items import owned_whole
 from testkit.reservations import (
@@ -26,7 +28,7 @@ from testkit.reservations import (
     stored,
     tear_down,
 )
-from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, request
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, request
 
 OWNER = bytes.fromhex("a61b9d5a701d4fea")
 """What stands in a pod for the sample reservation: the first eight bytes of its id."""
@@ -60,6 +62,19 @@ def test_what_an_earlier_version_owns_is_not_sold(world: World) -> None:
 
     made = reserve(world, 3).reservation
     assert made.positions[0] == 5
+
+
+def test_units_of_an_earlier_reservation_are_released(world: World) -> None:
+    record = earlier(world, Status.PROVISIONED)
+    tag = get_reservation(world.services, caller(), record.id, NOWHERE).topology_hash or ""
+    request = UnitRelease(tag, (record.unit_id(3),))
+
+    release_units(world.services, caller(), record.id, NOWHERE, lambda: request)
+    assert release_leaving(world.services, ORGANIZATION, record.id)["outcome"] == "released"
+
+    assert sorted(world.owners("pod1")) == [2, 4]
+    assert {len(tag) for tag in world.owners("pod1").values()} == {6}
+    assert audit(world.db) == []
 
 
 def test_earlier_workflows_continue(world: World) -> None:

@@ -102,6 +102,19 @@ def _deleted_by_a_rival_meanwhile(stage: Stage) -> None:
     assert stage.request_event("delete_reservation", "accepted").status == 202
 
 
+def _released_while_counted(stage: Stage) -> None:
+    given.quota(stage)
+    given.provisioned_of_old(stage)
+    stage.restart()
+    assert stage.request_event("release_reservation_units", "released").status == 200
+
+
+def _deleted_by_a_rival_of_a_release(stage: Stage) -> None:
+    given.provisioned_of_old(stage)
+    stage.db.before("transact_write_items", lambda *_: stage.request_event("delete_reservation", "accepted"))
+    assert stage.request_event("release_reservation_units", "released").status == 409
+
+
 def _refused_for_what_was_booked_a_moment_ago(stage: Stage) -> None:
     given.inventory(stage)
     status = 202
@@ -171,6 +184,8 @@ _FURTHER = (
     _placed_and_changed_by_environments_that_know_no_region,
     _removed_without_a_key,
     _deleted_by_a_rival_meanwhile,
+    _released_while_counted,
+    _deleted_by_a_rival_of_a_release,
     _refused_for_what_was_booked_a_moment_ago,
     _teardown_restarted,
     _placement_removed,

@@ -46,6 +46,7 @@ FOR_GRAPHS = {
     "PlacementsDeleted",
     "PlacementsProvisioned",
     "PlacementsRemoved",
+    "UnitsReleased",
     "ClaimRacesLost",
     "CapacityClaimsCreated",
     "CapacityClaimsRemoved",

@@ -42,6 +42,11 @@ _HEADERS: Final[Json] = {
         "schema": {"type": "string"},
         "example": '<?limit=100&cursor=mFf0>; rel="next"',
     },
+    "ETag": {
+        "description": "The new topologyHash in double quotes, for the `If-Match` of the next request.",
+        "schema": {"type": "string"},
+        "example": '"sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e"',
+    },
     "X-Trace-Id": {
         "description": "What to quote when asking for help; taken from `traceparent` or `X-Amzn-Trace-Id` "
         "where the request has one.",

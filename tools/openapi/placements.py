@@ -8,7 +8,8 @@ from typing import Final
 from gpu_capacity.placements.api import models
 from tools.openapi import creating, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
-from tools.openapi.reservations import ERRORS, ORGANIZATION, PARAMETERS, PROJECT
+from tools.openapi.reservation_examples import ORGANIZATION, PROJECT
+from tools.openapi.reservations import ERRORS, PARAMETERS
 
 _PLACEMENTS: Final = "Placements"
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from gpu_capacity.reservations.api import models
 from gpu_capacity.reservations.api.units import ReservationUnitRead
-from tools.openapi import creating, paging
+from tools.openapi import creating, paging, unit_release
+from tools.openapi import reservation_examples as examples
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _RESERVATIONS: Final = "Reservations"
@@ -15,8 +16,6 @@ _UNITS: Final = "Reservation Units"
 _SERVICE: Final = "Service"
 
 _TRACE_ID: Final = "57bc14d9bd461f0b5a72db830149b67a"
-ORGANIZATION: Final = "161b9d5a-701d-4fea-848d-0e345edf16e9"
-PROJECT: Final = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
 
 
 def _filter(name: str, description: str) -> Json:
@@ -79,6 +78,7 @@ PARAMETERS: Final[dict[str, Json]] = {
         "schema": {"type": "array", "items": {"type": "string", "pattern": "="}},
         "example": ["workload=training"],
     },
+    **unit_release.PARAMETERS,
     **paging.PARAMETERS,
     **creating.PARAMETERS,
 }
@@ -185,75 +185,13 @@ ERRORS: Final = {
             "fit later",
         ),
     ),
+    **unit_release.ERRORS,
 }
 
-_METADATA: Final[Json] = {
-    "name": "gb300-nvl72",
-    "description": "Reserved accelerator units for training",
-    "tags": [{"name": "workload", "value": "training"}],
-}
-_SPEC: Final[Json] = {"regionId": "uk-lon-1", "accelerator": "GB300", "unit": "NVL72", "count": 2}
-_REQUEST: Final[Json] = {
-    "metadata": _METADATA,
-    "spec": {"organizationId": ORGANIZATION, "projectId": PROJECT, **_SPEC},
-}
-_HOST: Final[Json] = {
-    "cpus": 144,
-    "memory": 960,
-    "disk": 0,
-    "gpu": {
-        "vendor": "NVIDIA",
-        "model": "GB300",
-        "physicalCount": 4,
-        "logicalCount": 4,
-        "memory": 288,
-    },
-    "architecture": "aarch64",
-}
-RESERVATION: Final[Json] = {
-    "metadata": {
-        **_METADATA,
-        "id": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
-        "organizationId": ORGANIZATION,
-        "projectId": PROJECT,
-        "creationTime": "2026-04-28T10:45:45Z",
-        "createdBy": "john.doe@example.com",
-        "provisioningStatus": "pending",
-        "provisioningStatusDetail": {
-            "reason": "Provisioning",
-            "message": "2 units claimed; starting servers on 36 hosts begins in a moment",
-        },
-        "healthStatus": "healthy",
-        "healthStatusDetail": {"reason": "Healthy", "message": "36 hosts in service"},
-    },
-    "spec": _SPEC,
-    "status": {
-        "machineFlavorId": "g.72.gb300.pinned",
-        "claimedUnitCount": 2,
-        "host": _HOST,
-        "topologyHash": "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e",
-        "topologyObservedAt": "2026-04-28T10:45:00Z",
-    },
-}
-_UNIT: Final[Json] = {
-    "regionId": "uk-lon-1",
-    "accelerator": "GB300",
-    "unit": "NVL72",
-    "machineFlavorId": "g.72.gb300.pinned",
-    "deviceTypeResourceClass": "GB300_HOST",
-    "hostsPerUnit": 18,
-    "cpusPerUnit": 2592,
-    "gpusPerUnit": 72,
-    "gpuMemoryPerUnit": 20736,
-    "memoryPerUnit": 17280,
-    "host": _HOST,
-    "availableUnitCount": 4,
-    "largestContiguousUnitCount": 3,
-    "totalCount": 8,
-}
-
-_UNIT_LIST: Final = Answer("A list of reservation units.", ReservationUnitRead, many=True, example=[_UNIT])
-_ONE: Final = Answer("A reservation.", models.ReservationRead, example=RESERVATION)
+_UNIT_LIST: Final = Answer(
+    "A list of reservation units.", ReservationUnitRead, many=True, example=[examples.UNIT]
+)
+_ONE: Final = Answer("A reservation.", models.ReservationRead, example=examples.RESERVATION)
 _MADE: Final = replace(
     _ONE,
     links=dict.fromkeys(
@@ -282,12 +220,12 @@ RESERVATIONS: Final = ApiText(
             "reservation until it is provisioned or error.",
             parameters=creating.NAMES,
             request=models.ReservationCreate,
-            request_example=_REQUEST,
+            request_example=examples.REQUEST,
             answers={
                 200: Answer(
                     "Only with dryRun: the reservation as it would be.",
                     models.ReservationRead,
-                    example=RESERVATION,
+                    example=examples.RESERVATION,
                 ),
                 202: _MADE,
             },
@@ -310,7 +248,7 @@ RESERVATIONS: Final = ApiText(
                     "A list of reservations.",
                     models.ReservationRead,
                     many=True,
-                    example=[RESERVATION],
+                    example=[examples.RESERVATION],
                     headers=("Link",),
                 )
             },
@@ -333,6 +271,7 @@ RESERVATIONS: Final = ApiText(
             answers={202: Answer("The teardown was accepted.")},
             errors=(400, 401, 403, 404, 500),
         ),
+        "release_reservation_units": unit_release.operation_text(_RESERVATIONS, examples.RESERVATION),
         "list_reservation_units": OperationText(
             tag=_UNITS,
             summary="List reservation units",

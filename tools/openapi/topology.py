@@ -7,7 +7,8 @@ from typing import Final
 from gpu_capacity.topology.api.models import TopologyRegionRead
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 from tools.openapi.placements import PLACEMENTS
-from tools.openapi.reservations import ERRORS, RESERVATION, RESERVATIONS
+from tools.openapi.reservation_examples import RESERVATION
+from tools.openapi.reservations import ERRORS, RESERVATIONS
 
 _TOPOLOGY: Final = "Topology"
 

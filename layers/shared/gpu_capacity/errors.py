@@ -8,6 +8,9 @@
     │   │   └── AlreadyExists        an id or a name is in use                 (names the resource)
     │   │       └── KeyReused        an idempotency key belongs to another request
     │   ├── StateConflict            the state of a reservation or placement does not allow this
+    │   ├── PreconditionRequired     the request must name the state that it was decided on
+    │   ├── PreconditionFailed       that state is no longer the present one
+    │   ├── UnitsOccupied            placements have hosts of units to be released  (carries blockers)
     │   ├── Unprocessable            well formed, but what it names does not go together
     │   ├── FailedPrecondition       the state of a resource does not allow this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
@@ -40,7 +43,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gpu_capacity.placement.model import Unplaceable
     from gpu_capacity.placement.servers import NotEnoughHosts
@@ -121,6 +124,26 @@ class KeyReused(AlreadyExists):
 
 class StateConflict(RequestRefused):
     """The state of a reservation or a placement does not allow this, or another request has changed it."""
+
+
+class PreconditionRequired(RequestRefused):
+    """The request must name the state that it was decided on."""
+
+
+class PreconditionFailed(RequestRefused):
+    """The state that the request was decided on is no longer the present one."""
+
+
+class UnitsOccupied(RequestRefused):
+    """Placements have hosts of units that were to be released.
+
+    ``blockers`` maps the id of each such unit to its placements, as far as the caller may read them, with the
+    ids of their servers there.
+    """
+
+    def __init__(self, blockers: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
+        super().__init__("placements have hosts of these units")
+        self.blockers = blockers
 
 
 class Unprocessable(RequestRefused):

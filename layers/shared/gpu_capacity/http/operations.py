@@ -116,6 +116,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("organizationID",),
         ),
         Operation(
+            "release_reservation_units",
+            "POST",
+            "/api/v2/reservations/{reservationID}/units/release",
+            Permission.DELETE_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
+        Operation(
             "list_reservation_units",
             "GET",
             "/api/v2/reservation-units",

@@ -13,7 +13,7 @@ from gpu_capacity.holders.advance import demand_change
 from gpu_capacity.providers.port import HoldState
 from gpu_capacity.reservations.provisioning import SUPERSEDED, owned_domain
 from gpu_capacity.reservations.record import Status, execution_name
-from gpu_capacity.reservations.releasing import give_back, refund
+from gpu_capacity.reservations.releasing import give_back, refund, release_leaving
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -36,6 +36,8 @@ def begin_deprovisioning(services: Needs, organization_id: str, reservation_id: 
         ``proceed`` with the positions of the units, or ``superseded``.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
+    if reservation is not None and reservation.is_releasing:
+        return {"outcome": "proceed", "units": []}
     if reservation is None or reservation.status is not Status.DEPROVISIONING:
         return SUPERSEDED
     services.provider.fence(reservation.server_owner)
@@ -70,6 +72,8 @@ def sweep_servers(services: Needs, organization_id: str, reservation_id: str) ->
         ``clear`` if there are none; ``waiting``; ``overdue`` with a message; or ``superseded``.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
+    if reservation is not None and reservation.is_releasing:
+        return release_leaving(services, organization_id, reservation_id)
     if reservation is None or not _is_going_away(reservation):
         return SUPERSEDED
     services.provider.fence(reservation.server_owner)

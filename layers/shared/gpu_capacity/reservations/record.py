@@ -98,9 +98,9 @@ class Reservation:
     and in status ``error``; ``hardware`` is the digest of the domains that the hash was computed from, see
     ``hardware_digest``. ``failure`` is set when the undo of provisioning begins, and is the message of status
     ``error``. ``attempt`` numbers the executions of the current workflow; ``provision_attempt`` is the number
-    of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning gives up.
-    ``counted``: the units are part of the organization's quota. ``keyed``: the id was made of an idempotency
-    key.
+    of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning gives up;
+    of a provisioned reservation, when released units should be free. ``counted``: the units are part of the
+    organization's quota. ``keyed``: the id was made of an idempotency key.
 
     ``life`` is random and distinguishes records that have the same id one after the other; ``revision`` rises
     with every write. ``named`` is a run that the record may own as well: a claiming record is going to own
@@ -153,6 +153,11 @@ class Reservation:
         return self.status in UNSETTLED or self.named is not None or bool(self.leaving)
 
     @property
+    def is_releasing(self) -> bool:
+        """Whether released units have to be freed while the reservation stays."""
+        return self.status is Status.PROVISIONED and bool(self.leaving)
+
+    @property
     def is_shown(self) -> bool:
         """Whether customers see it: not while it is claiming."""
         return self.status is not Status.CLAIMING
@@ -203,7 +208,12 @@ class Reservation:
 
     @property
     def workflow(self) -> str | None:
-        """The workflow that has to settle the record, if any: ``provision`` or ``deprovision``."""
+        """The workflow that has to settle the record, if any: ``provision`` or ``deprovision``.
+
+        The latter also frees what a reservation that stays has released.
+        """
+        if self.is_releasing:
+            return "deprovision"
         if self.status not in UNSETTLED or self.status is Status.CLAIMING:
             return None
         return "deprovision" if self.status is Status.DEPROVISIONING else "provision"
@@ -211,6 +221,8 @@ class Reservation:
     @property
     def execution(self) -> str:
         """The name of the workflow execution of the current attempt."""
+        if self.is_releasing:
+            return f"release-{self.id}-{self.leaving[-1].tag.hex()}-{self.attempt}"
         return execution_name(self.workflow or "", self, self.attempt)
 
     @property

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.holders.advance import demand_change
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.advance import advance, demand_change
 from gpu_capacity.holders.quota_store import uncount
 from gpu_capacity.inventory.bookings import new_tag
+from gpu_capacity.providers.port import HoldState
+from gpu_capacity.reservations.observation import domains_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Protocol
 
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.holders.roles import HasClock, HasDeadline, HasEvents, HasIds
+    from gpu_capacity.holders.roles import (
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasPause,
+        HasProvider,
+        HasTelemetry,
+    )
     from gpu_capacity.reservations.record import Reservation, Run
     from gpu_capacity.reservations.roles import HasReservations, HasRuns
     from gpu_capacity.reservations.runs import Place
 
     class Needs(HasClock, HasDeadline, HasEvents, HasIds, HasReservations, HasRuns, Protocol):
         """What the functions of this module work with."""
+
+    class ReleaseNeeds(Needs, HasInventory, HasPause, HasProvider, HasTelemetry, Protocol):
+        """What freeing units takes."""
 
 
 CLAIMING_SECONDS_MAX: Final = 60
@@ -77,6 +93,77 @@ def withdraw(services: Needs, claiming: Reservation) -> bool:
     return False
 
 
+def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id: str) -> dict[str, Any]:
+    """Free the units that the customer of a provisioned reservation has released: hosts first, then bookings.
+
+    The fence makes late requests to hold harmless; a provisioned reservation holds all that it ever will.
+    Asks the provider and not the topology, so a hold of a host that was replaced since is found as well.
+
+    Returns:
+        ``released``; ``waiting`` while the provider has hosts of them; ``overdue`` with a message; or
+        ``superseded``.
+
+    Raises:
+        StorageUnavailable: the outcome is unknown, or the topology could not be read.
+    """
+    reservation = services.reservations.get(organization_id, reservation_id)
+    if reservation is None or not reservation.is_releasing:
+        return {"outcome": "superseded", "message": ""}
+    owner = reservation.server_owner
+    services.provider.fence(owner)
+    kept = _hosts_of(services, reservation)
+    holds = [hold for hold in services.provider.held(owner) if hold.host_id not in kept]
+    if holds:
+        releasing = [hold.host_id for hold in holds if hold.state is not HoldState.RELEASING]
+        services.provider.release(owner, releasing)
+        overdue = reservation.deadline is not None and services.clock.now() >= reservation.deadline
+        message = f"{len(holds)} hosts of released units were not free in time" if overdue else ""
+        return {"outcome": "overdue" if overdue else "waiting", "message": message}
+    freed = reservation.leaving
+    for run in freed:
+        _end(services, reservation, run)
+    advance(
+        services.reservations,
+        (organization_id, reservation_id),
+        lambda r: _freed(r, freed),
+        services.pause,
+    )
+    services.events.freed(reservation.region_id)
+    services.telemetry.audit(
+        "workflow:release",
+        "release_leaving",
+        reservation.id,
+        "released",
+        organization=reservation.organization_id,
+        units=sum(run.placement.count for run in freed),
+    )
+    return {"outcome": "released", "message": ""}
+
+
+def _freed(reservation: Reservation, freed: Collection[Run]) -> Reservation | None:
+    """The reservation without leaving runs that are free; None if it does not name them any more."""
+    left = tuple(run for run in reservation.leaving if run not in freed)
+    if left == reservation.leaving or not reservation.is_releasing:
+        return None
+    return replace(
+        reservation,
+        leaving=left,
+        unsettled_since=reservation.unsettled_since if left else None,
+        deadline=reservation.deadline if left else None,
+    )
+
+
+def _hosts_of(services: ReleaseNeeds, reservation: Reservation) -> frozenset[str]:
+    """The hosts of the units that a reservation keeps, as the inventory has them now."""
+    if reservation.pod_id is None:
+        return frozenset()
+    pair = (reservation.region_id, reservation.pod_id)
+    pod = services.inventory.pods({pair}).get(pair)
+    if pod is None:
+        raise StorageUnavailable("the topology could not be read", outcome_unknown=False)
+    return frozenset(host.id for domain in domains_of(reservation, pod) for host in domain.hosts)
+
+
 def give_back(services: Needs, reservation: Reservation) -> None:
     """Release every run that a record lists or names. Repeated or late, it does nothing.
 
@@ -85,8 +172,12 @@ def give_back(services: Needs, reservation: Reservation) -> None:
     """
     named = (reservation.named,) if reservation.named else ()
     for run in (*named, *reservation.leaving, *reservation.runs):
-        stamp = new_tag(services.ids.random_bytes())
-        services.runs.release(place_of(reservation, run), run.tag, run.placement.positions, stamp)
+        _end(services, reservation, run)
+
+
+def _end(services: Needs, reservation: Reservation, run: Run) -> None:
+    stamp = new_tag(services.ids.random_bytes())
+    services.runs.release(place_of(reservation, run), run.tag, run.placement.positions, stamp)
 
 
 def refund(services: Needs, reservation: Reservation) -> list[Action]:

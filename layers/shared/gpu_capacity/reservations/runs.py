@@ -17,7 +17,7 @@ from gpu_capacity.inventory.bookings import TAG_BYTES
 from gpu_capacity.inventory.items import decode_owners, encode_booking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gpu_capacity.dynamodb.client import AttributeValue
     from gpu_capacity.dynamodb.database import Database
@@ -166,6 +166,46 @@ def own_write(table: str, place: Place, booking: Booking, basis: Basis) -> Updat
         {"#b": keys.booking_attribute(booking.tag)},
         values,
     )
+
+
+def split_write(
+    table: str, place: Place, ended: Sequence[Run], made: Sequence[Booking], version: int
+) -> Update:
+    """The write that replaces bookings by others of the same domains, if the topology is as it was read.
+
+    Every booking that is made gets its stamps, so that what was decided on the earlier ones is refused. Runs
+    under the holder tag of a version before 0.7.0 become bookings.
+
+    Args:
+        table: the inventory table.
+        place: the pod.
+        ended: what owns the domains now.
+        made: what is to own them, under new tags.
+        version: of the topology.
+    """
+    demands, names, values = ["v = :version"], {}, {":version": encode_value(version)}
+    for number, run in enumerate(ended):
+        if len(run.tag) == TAG_BYTES:
+            names[f"#o{number}"] = keys.booking_attribute(run.tag)
+            demands.append(f"attribute_exists(#o{number})")
+        else:
+            values[":owner"] = encode_value(run.tag)
+            demands += [f"{keys.domain_attribute(position)} = :owner" for position in run.placement.positions]
+    removed = list(names)
+    sets = []
+    for number, booking in enumerate(made):
+        names[f"#n{number}"] = keys.booking_attribute(booking.tag)
+        values |= {
+            f":t{number}": encode_value(booking.tag),
+            f":b{number}": encode_value(encode_booking(booking)),
+        }
+        sets += [f"{keys.domain_attribute(position)} = :t{number}" for position in booking.positions]
+        sets.append(f"#n{number} = :b{number}")
+        if ":owner" not in values:
+            # The expression has no room for both. That a tag is taken happens once in billions.
+            demands.append(f"attribute_not_exists(#n{number})")
+    update = "SET " + ", ".join(sets) + (f" REMOVE {', '.join(removed)}" if removed else "")
+    return Update(POD, table, keys.owners(*place), update, " AND ".join(demands), names, values)
 
 
 def end_write(table: str, place: Place, tag: bytes) -> Update:

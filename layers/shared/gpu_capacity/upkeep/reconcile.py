@@ -217,5 +217,7 @@ def _is_overdue(services: Needs, reservation: Reservation, now: int) -> bool:
     if reservation.status is Status.DEPROVISIONING:
         begun = reservation.deleted_at or reservation.created_at
         return now > begun + limits.teardown_seconds_max + limits.reconcile_grace_seconds
+    if reservation.is_releasing and reservation.deadline is not None:
+        return now > reservation.deadline + limits.reconcile_grace_seconds
     deadline = reservation.deadline or reservation.created_at + limits.provisioning_seconds_max
     return now > deadline + limits.teardown_seconds_max + limits.reconcile_grace_seconds

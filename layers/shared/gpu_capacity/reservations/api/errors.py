@@ -18,11 +18,14 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     InvalidRequest,
     NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
     QuotaExceeded,
     RateLimited,
     StateConflict,
     TryAgain,
     Unauthenticated,
+    UnitsOccupied,
     Unprocessable,
 )
 from gpu_capacity.http.call import (
@@ -34,6 +37,7 @@ from gpu_capacity.http.call import (
     UnsupportedMediaType,
     try_again,
 )
+from gpu_capacity.reservations.api.release import blockers_view
 from gpu_capacity.strict_json import dotted
 
 if TYPE_CHECKING:
@@ -50,6 +54,8 @@ _ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     StateConflict: (409, "conflict"),
+    PreconditionFailed: (412, "conflict"),
+    PreconditionRequired: (428, "invalid_request"),
     HostsUnavailable: (409, "conflict"),
     BodyTooLarge: (413, "request_entity_too_large"),
     Unprocessable: (422, "unprocessable_content"),
@@ -64,6 +70,8 @@ class ReservationErrors:
 
     def refuse(self, error: CapacityError, trace_id: str) -> Reply:
         """The reply to an error that the service raised on purpose."""
+        if isinstance(error, UnitsOccupied):
+            return Reply(422, blockers_view(error), {"Cache-Control": "no-cache"})
         for kind in type(error).__mro__:
             if kind in _ANSWERS:
                 status, word = _ANSWERS[kind]

@@ -1,0 +1,76 @@
+"""Bodies of the reservations API, as the document shows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tools.openapi.description import Json
+
+ORGANIZATION: Final = "161b9d5a-701d-4fea-848d-0e345edf16e9"
+PROJECT: Final = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
+
+METADATA: Final[Json] = {
+    "name": "gb300-nvl72",
+    "description": "Reserved accelerator units for training",
+    "tags": [{"name": "workload", "value": "training"}],
+}
+SPEC: Final[Json] = {"regionId": "uk-lon-1", "accelerator": "GB300", "unit": "NVL72", "count": 2}
+REQUEST: Final[Json] = {
+    "metadata": METADATA,
+    "spec": {"organizationId": ORGANIZATION, "projectId": PROJECT, **SPEC},
+}
+HOST: Final[Json] = {
+    "cpus": 144,
+    "memory": 960,
+    "disk": 0,
+    "gpu": {
+        "vendor": "NVIDIA",
+        "model": "GB300",
+        "physicalCount": 4,
+        "logicalCount": 4,
+        "memory": 288,
+    },
+    "architecture": "aarch64",
+}
+RESERVATION: Final[Json] = {
+    "metadata": {
+        **METADATA,
+        "id": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
+        "organizationId": ORGANIZATION,
+        "projectId": PROJECT,
+        "creationTime": "2026-04-28T10:45:45Z",
+        "createdBy": "john.doe@example.com",
+        "provisioningStatus": "pending",
+        "provisioningStatusDetail": {
+            "reason": "Provisioning",
+            "message": "2 units claimed; starting servers on 36 hosts begins in a moment",
+        },
+        "healthStatus": "healthy",
+        "healthStatusDetail": {"reason": "Healthy", "message": "36 hosts in service"},
+    },
+    "spec": SPEC,
+    "status": {
+        "machineFlavorId": "g.72.gb300.pinned",
+        "claimedUnitCount": 2,
+        "host": HOST,
+        "topologyHash": "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e",
+        "topologyObservedAt": "2026-04-28T10:45:00Z",
+    },
+}
+UNIT: Final[Json] = {
+    "regionId": "uk-lon-1",
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "machineFlavorId": "g.72.gb300.pinned",
+    "deviceTypeResourceClass": "GB300_HOST",
+    "hostsPerUnit": 18,
+    "cpusPerUnit": 2592,
+    "gpusPerUnit": 72,
+    "gpuMemoryPerUnit": 20736,
+    "memoryPerUnit": 17280,
+    "host": HOST,
+    "availableUnitCount": 4,
+    "largestContiguousUnitCount": 3,
+    "totalCount": 8,
+}

@@ -5,10 +5,8 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gpu_capacity.inventory.model import Architecture
-from gpu_capacity.neighbours.sample import ENTRIES
 from tools.local_stack import issuer
-from tools.local_stack.state import DEFAULT_STATE, State
+from tools.local_stack.state import DEFAULT_STATE, ROOT, State
 
 # The organization of the printed token and calls.
 DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
@@ -25,6 +23,18 @@ _RESERVATION: Final = {
         "count": 2,
     },
 }
+_SAMPLE: Final = ROOT / "layers" / "shared" / "gpu_capacity" / "neighbours" / "sample.json"
+
+_PLACEMENT: Final = {
+    "metadata": {"name": "workers"},
+    "spec": {
+        "reservationId": "$ID",
+        "networkId": "training",
+        "count": 4,
+        "constraints": {"policy": "spread"},
+        "serverSpec": {"imageId": "ubuntu-24.04"},
+    },
+}
 _CLAIM: Final = {
     "resources": {
         "instanceId": "gb300-4x",
@@ -39,6 +49,7 @@ _API_KEY: Final = {"name": "first", "scopes": ["read_only"]}
 
 _CURL = 'curl -s -H "Authorization: Bearer $TOKEN"'
 _JSON = "-H 'Content-Type: application/json'"
+_EXPANDED: Final = "'\"$ID\"'"
 _KEY = r'''"{\"label\": \"first\", \"ssh_public_key\": \"$(cat $KEY.pub)\"}"'''
 
 
@@ -58,7 +69,12 @@ def how_to_use(state: State, url: str) -> str:
             "# watch it become provisioned",
             f"{_CURL} {url}/api/v2/reservations/$ID",
             "",
-            "# resources of other services that placements may name (by name or id)",
+            "# when it is: boot servers on four of its hosts, two in each rack",
+            _keeping("PLACEMENT", f"{_sending(_PLACEMENT)} {url}/api/v2/placements", '["metadata"]["id"]'),
+            "# watch them; each has an address when it is Running",
+            f"{_CURL} {url}/api/v2/placements/$PLACEMENT",
+            f"{_CURL} {url}/api/v2/placements/$PLACEMENT/servers",
+            "# networks, images and the like that a placement may name, by name or id",
             *(f"#   {line}" for line in _neighbours()),
             "",
             "# capacity claims: 20 single instances, in the first zone as far as possible, then in the next",
@@ -88,9 +104,9 @@ def how_to_use(state: State, url: str) -> str:
 
 def _neighbours() -> Iterator[str]:
     """Yield a line for each network, image and other resource of the sample."""
-    for entry in ENTRIES:
-        of = "" if entry.architecture is Architecture.UNKNOWN else f" ({entry.architecture})"
-        yield f"{entry.region_id} {entry.kind} {entry.name}{of}: {entry.id}"
+    for row in json.loads(_SAMPLE.read_text()):
+        of = f" ({row['architecture']})" if "architecture" in row else ""
+        yield f"{row['regionId']} {row['kind']} {row['name']}{of}: {row['id']}"
 
 
 def _naming(state: State) -> str:
@@ -107,7 +123,9 @@ def _is_usual(state: State) -> bool:
 
 
 def _sending(body: dict[str, Any]) -> str:
-    return f"{_CURL} {_JSON} -d {shlex.quote(json.dumps(body, separators=(',', ':')))}"
+    text = shlex.quote(json.dumps(body, separators=(",", ":")))
+    # The shell puts in what an earlier call returned.
+    return f"{_CURL} {_JSON} -d {text.replace('$ID', _EXPANDED)}"
 
 
 def _keeping(variable: str, call: str, field: str) -> str:

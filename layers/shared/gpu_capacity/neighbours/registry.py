@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.neighbours import sample
 from gpu_capacity.neighbours.listed import ListedNeighbours
 
 if TYPE_CHECKING:
@@ -23,9 +22,15 @@ class AnyNeighbours:
         """See ``Neighbours.check``: never raises."""
 
 
+def _sample() -> Neighbours:
+    from gpu_capacity.neighbours.sample import ENTRIES  # noqa: PLC0415 - deployed services read no sample
+
+    return ListedNeighbours(ENTRIES)
+
+
 _MAKERS: Final[dict[str, Callable[[], Neighbours]]] = {
     DEFAULT: AnyNeighbours,
-    "sample": lambda: ListedNeighbours(sample.ENTRIES),
+    "sample": _sample,
 }
 
 

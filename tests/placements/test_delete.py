@@ -8,7 +8,9 @@ from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import Forbidden, NotFound
 from gpu_capacity.placements.delete import delete_placement
-from gpu_capacity.placements.record import PlacementStatus
+from gpu_capacity.placements.record import Placement, PlacementStatus
+from gpu_capacity.placements.settle import settle_placement
+from gpu_capacity.reservations.delete import delete_reservation
 from testkit.placements import found, place, provisioned
 from testkit.reservations import NOWHERE, stored
 from testkit.world import ORGANIZATION, World, caller
@@ -95,6 +97,10 @@ def test_an_operator_deletes_where_it_names_the_organization(world: World) -> No
     assert found(world, placement.id).status is GOING
 
 
+def key_of(placement: Placement) -> tuple[str, str]:
+    return placement.organization_id, placement.id
+
+
 def release(world: World, reservation_id: str) -> bool:
     return world.services.dependants.release(stored(world, reservation_id))
 
@@ -124,3 +130,19 @@ def test_a_placement_that_is_gone_already_does_not_keep_the_others(world: World)
 
     assert not release(world, reservation.id)
     assert found(world, other.id).status is GOING
+
+
+def test_a_deleted_reservation_waits_until_its_placements_have_given_their_hosts_back(world: World) -> None:
+    reservation = provisioned(world)
+    placements = [place(world, reservation.id, count) for count in (1, 2)]
+    for placement in placements:
+        assert settle_placement(world.services, *key_of(placement)) == "waiting"
+    delete_reservation(world.services, caller(), reservation.id, NOWHERE)
+
+    assert not release(world, reservation.id)
+    assert [settle_placement(world.services, *key_of(p)) for p in placements] == ["waiting", "waiting"]
+    assert not release(world, reservation.id)
+    world.clock.advance(world.behaviour.delete_seconds)
+    assert [settle_placement(world.services, *key_of(p)) for p in placements] == ["done", "done"]
+    assert release(world, reservation.id)
+    assert [world.services.placements.get(*key_of(p)) for p in placements] == [None, None]

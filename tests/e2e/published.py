@@ -56,7 +56,9 @@ def _template(path: str) -> str:
     """The path of the document that has this concrete one; a literal path wins over one with parameters."""
     if path in _document()["paths"]:
         return path
-    found: list[str] = [t for t in _document()["paths"] if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", t), path)]
+    found: list[str] = [
+        t for t in _document()["paths"] if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", t), path)
+    ]
     assert len(found) == 1, f"the document has {len(found)} paths for {path}"
     (template,) = found
     return template

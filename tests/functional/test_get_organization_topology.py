@@ -13,7 +13,7 @@ import pytest
 
 from gpu_capacity.topology.api import replies
 from testkit.handlers import arrangements, sample_events
-from testkit.handlers.sample_events import SAMPLE_ID, with_query
+from testkit.handlers.sample_events import SAMPLE_ID, with_body, with_headers, with_query
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer, Stage
@@ -92,18 +92,45 @@ def test_no_id_of_a_pod_or_domain_of_the_fleet_document_is_shown(reserved: Stage
     assert not {identity for identity in ids if f'"{identity}"' in text}
 
 
-def test_the_program_in_the_documentation_recomputes_the_hash(reserved: Stage) -> None:
+def _recomputed(answer: Answer) -> list[str]:
+    """What the documentation's program prints of the reservation."""
     section = ERRORS.read_text("utf-8").split("### Health and the topology hash")[1]
     program = re.search(r"```python\n(.+?)```", section, re.DOTALL)
     assert program is not None
     done = subprocess.run(  # noqa: S603 - the documentation's program
         [sys.executable, "-c", program[1], SAMPLE_ID],
-        input=_topology(reserved).text,
+        input=answer.text,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.split() == [_shown(reserved)["status"]["topologyHash"]]
+    return done.stdout.split()
+
+
+def test_the_program_in_the_documentation_recomputes_the_hash(reserved: Stage) -> None:
+    assert _recomputed(_topology(reserved)) == [_shown(reserved)["status"]["topologyHash"]]
+
+
+def test_a_unit_is_released_with_what_the_topology_shows(stage: Stage) -> None:
+    arrangements.provisioned(stage)
+    overlay = _projection(_topology(stage))["overlays"]["reservations"][SAMPLE_ID]
+    unit_id, unit = next(iter(overlay["units"].items()))
+    event = sample_events.read("release_reservation_units", "released")
+    event = with_body(event, {"spec": {"unitIds": [unit_id]}})
+    event = with_headers(event, if_match=f'"{overlay["topologyEntityTag"]}"')
+    released = stage.request("release_reservation_units", event)
+    assert released.json["releasedUnits"] == [
+        {"id": unit_id, "infrastructureRefs": unit["infrastructureRefs"]}
+    ]
+
+    after = _topology(stage)
+    overlay = _projection(after)["overlays"]["reservations"][SAMPLE_ID]
+    assert unit_id not in overlay["units"]
+    assert _recomputed(after) == [overlay["topologyEntityTag"]]
+    assert released.headers["etag"] == f'"{overlay["topologyEntityTag"]}"'
+    left = [h for h in _hosts(_projection(after)) if h["infrastructureRef"] in unit["infrastructureRefs"]]
+    # The provider has not let go of them yet.
+    assert all(host["reserved"] and "reservationRef" not in host for host in left)
 
 
 @pytest.mark.parametrize("name", ["regionID", "accelerator", "unit", "projectID", "reservationID"])

@@ -23,7 +23,9 @@ from gpu_capacity.reservations.provisioning import (
     fail_provisioning,
     pin_unit_servers,
 )
+from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Run, Status
+from gpu_capacity.reservations.release_units import UnitRelease
 from gpu_capacity.reservations.releasing import give_back
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, caller, request
 
@@ -117,6 +119,13 @@ def tear_down(world: World, reservation_id: str) -> dict[str, Any]:
     sweep_servers(world.services, ORGANIZATION, reservation_id)
     world.clock.advance(world.behaviour.delete_seconds)
     return complete_deprovisioning(world.services, ORGANIZATION, reservation_id)
+
+
+def unit_release(services: Services, reservation: Reservation, *numbers: int) -> UnitRelease:
+    """A request for some of a reservation's units, by number, as a client decides on it now."""
+    seen = get_reservation(services, caller(), reservation.id, NOWHERE)
+    ids = tuple(reservation.unit_id(reservation.positions[number]) for number in numbers)
+    return UnitRelease(seen.topology_hash or "", ids)
 
 
 def end(services: Services, reservation: Reservation) -> None:

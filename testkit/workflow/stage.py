@@ -15,10 +15,12 @@ from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.items import decode_reservation
 from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.release_units import release_units
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.doubles import RecordedWorkflows
 from testkit.items import owned_whole
+from testkit.reservations import unit_release
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import definition, run_step
 from testkit.workflow.faults import Disturbed
@@ -126,6 +128,13 @@ class Stage(Disturbed):
 
     def delete(self, reservation_id: str) -> None:
         delete_reservation(self.services, caller(), reservation_id, frozenset())
+
+    def release(self, reservation_id: str, *numbers: int) -> None:
+        """Release units by their numbers, with the present entity tag."""
+        reservation = self.record(reservation_id)
+        assert reservation is not None
+        request = unit_release(self.services, reservation, *numbers)
+        release_units(self.services, caller(), reservation_id, frozenset(), lambda: request)
 
     def reconcile(self, *, after_seconds: int = 0) -> ReconcileReport:
         self.clock.advance(after_seconds)

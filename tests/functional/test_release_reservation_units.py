@@ -26,6 +26,9 @@ def test_the_tag_of_the_answer_is_that_of_the_next_release(stage: Stage) -> None
     assert answer.json["reservation"] == shown
     assert [unit["id"] for unit in answer.json["releasedUnits"]] == first
     assert (shown["spec"]["count"], shown["status"]["claimedUnitCount"]) == (2, 1)
+    detail = shown["metadata"]["provisioningStatusDetail"]
+    assert detail["reason"] == "Provisioned"
+    assert detail["message"].endswith("; 1 released unit will be free in a moment")
 
 
 def test_a_repeat_after_a_lost_answer_is_refused_as_stale(stage: Stage) -> None:

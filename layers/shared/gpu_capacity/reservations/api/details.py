@@ -67,12 +67,18 @@ def _provisioning(reservation: Reservation) -> tuple[str, str]:
         case Status.PROVISIONING:
             explained = "Provisioning", f"starting servers on {hosts} of {units}"
         case Status.PROVISIONED:
-            explained = "Provisioned", f"servers were started on {hosts} of {units}"
+            explained = "Provisioned", f"servers were started on {hosts} of {units}{_freed(reservation)}"
         case Status.ERROR:
             explained = "Errored", f"{why}; nothing is reserved, so delete it and create another one"
         case _:
             explained = "Deprovisioning", "its servers are being deleted; then its units are given back"
     return explained
+
+
+def _freed(reservation: Reservation) -> str:
+    """How many released units are still to be freed; empty if none is."""
+    units = sum(run.placement.count for run in reservation.leaving)
+    return f"; {_counted(units, 'released unit')} will be free in a moment" if units else ""
 
 
 def health_detail(observed: Observed) -> HealthDetail:

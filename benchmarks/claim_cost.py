@@ -13,7 +13,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.deprovisioning import release_reservation
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -165,12 +165,12 @@ def _lost_race(units: int) -> float:
 
 
 def _release(units: int, *, quota: bool) -> float:
-    """Complete a deletion, when no server is left."""
+    """Complete a deletion, when no host is held any more."""
     world = _pod_of_racks()
     if quota:
         world.set_quota(RACKS)
     made = create_reservation(world.services, caller(), request(units)).reservation
     delete_reservation(world.services, caller(), made.id, frozenset())
     meter = WriteMeter(world.db)
-    assert complete_deprovisioning(world.services, ORGANIZATION, made.id) == {"outcome": "gone"}
+    assert release_reservation(world.services, ORGANIZATION, made.id) == {"outcome": "done"}
     return meter.total()

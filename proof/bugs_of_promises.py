@@ -20,6 +20,7 @@ from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.providers.port import VmServerState
 from gpu_capacity.reservations import deprovisioning, provisioning
 from gpu_capacity.reservations import repeats as reservation_repeats
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.upkeep import reconcile
 from gpu_capacity.vms import lifecycle as vm_lifecycle
 from gpu_capacity.vms import preemption as vm_preemption
@@ -217,15 +218,16 @@ def _run_before_the_server_does(patches: Patches) -> None:
     patches.wrap(vm_lifecycle, "complete_vm_start", wrapper)
 
 
-def _provisioned_before_servers_are_up(patches: Patches) -> None:
-    def wrapper(check: Any) -> Any:
-        def checked(*arguments: Any) -> Any:
-            answer = check(*arguments)
-            return {**answer, "outcome": "ready"} if answer["outcome"] == "waiting" else answer
+def _provisioned_before_hosts_are_held(patches: Patches) -> None:
+    def wrapper(hold: Any) -> Any:
+        def held(services: Any, reservation: Any) -> Any:
+            found = hold(services, reservation)
+            key = (reservation.organization_id, reservation.id)
+            return provisioning.complete_provisioning(services, key) if found is Step.WAITING else found
 
-        return checked
+        return held
 
-    patches.wrap(provisioning, "check_servers", wrapper)
+    patches.wrap(provisioning, "_hold", wrapper)
 
 
 def _interrupt_within_the_notice(patches: Patches) -> None:
@@ -313,9 +315,9 @@ BUGS: Final = (
     Bug("change-without-telling", "a change does not update its time", _change_without_telling),
     Bug("run-before-the-server-does", "a VM is running before its server is up", _run_before_the_server_does),
     Bug(
-        "provisioned-before-servers-are-up",
-        "a reservation is provisioned before its servers are up",
-        _provisioned_before_servers_are_up,
+        "provisioned-before-hosts-are-held",
+        "a reservation is provisioned before its hosts are held",
+        _provisioned_before_hosts_are_held,
     ),
     Bug(
         "interrupt-within-the-notice",

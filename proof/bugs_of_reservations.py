@@ -12,8 +12,9 @@ from gpu_capacity.inventory import store as inventory_store
 from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
-from gpu_capacity.reservations import deprovisioning, planning, provisioning
+from gpu_capacity.reservations import holds, planning, provisioning
 from gpu_capacity.reservations import repeats as reservation_repeats
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.record import Reservation
 from proof.planting import Bug
 
@@ -54,33 +55,18 @@ def _look_once(services: Any, flavor: Any) -> Any:
     return tentative._Found(snapshot, [(pod, b) for pod, b in before if b.tag in named])
 
 
-def _sweep_nothing(patches: Patches) -> None:
-    patches.replace(deprovisioning, "sweep_servers", lambda _s, _o, _r: {"outcome": "clear"})
+def _release_under_holds(patches: Patches) -> None:
+    def careless(release: Any) -> Any:
+        def released(services: Any, reservation: Any) -> Step:
+            release(services, reservation)
+            return Step.DONE
+
+        return released
+
+    patches.wrap_everywhere(holds.release_all, careless)
 
 
-class _Blind:
-    """A provider that lists no servers."""
-
-    def __init__(self, services: Any) -> None:
-        self._provider = services.provider
-
-    def __getattr__(self, name: str) -> Any:
-        return (lambda _holder: []) if name == "servers" else getattr(self._provider, name)
-
-
-def _release_under_servers(patches: Patches) -> None:
-    def blind(step: Any) -> Any:
-        return lambda services, *more: step(replace(services, provider=_Blind(services)), *more)
-
-    for module, name in (
-        (deprovisioning, "sweep_servers"),
-        (deprovisioning, "complete_deprovisioning"),
-        (provisioning, "fail_provisioning"),
-    ):
-        patches.wrap(module, name, blind)
-
-
-def _pin_through_the_fence(patches: Patches) -> None:
+def _hold_through_the_fence(patches: Patches) -> None:
     def wrapper(commit: Any) -> Any:
         return lambda self, *actions: commit(self, *(a for a in actions if not isinstance(a, Check)))
 
@@ -118,17 +104,16 @@ BUGS: Final = (
     ),
     Bug("keep-what-failed", "the undo of provisioning does not release the run", _keep_what_failed),
     Bug(
-        "sweep-nothing",
-        "the sweep reports that all servers are gone",
-        _sweep_nothing,
-        story="stubborn servers",
+        "release-under-holds",
+        "capacity is released while its hosts are held",
+        _release_under_holds,
+        story="stubborn hosts",
     ),
-    Bug("release-under-servers", "capacity is released while servers run on it", _release_under_servers),
     Bug(
-        "pin-through-the-fence",
-        "the provider pins servers for a fenced holder",
-        _pin_through_the_fence,
-        orders="tear down x pin",
+        "hold-through-the-fence",
+        "the provider holds hosts for a fenced holder",
+        _hold_through_the_fence,
+        orders="tear down x hold",
     ),
     Bug("answer-any-body", "an idempotency key answers for any request", _answer_any_body),
     Bug("show-who-is-claiming", "a claiming reservation is shown", _show_who_is_claiming),

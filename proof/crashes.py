@@ -60,14 +60,14 @@ def life_of_a_reservation(story: Story) -> None:
 
 
 def failed_provisioning(story: Story) -> None:
-    """A server fails; everything is undone, and the customer deletes what is left."""
+    """A host is unfit; everything is undone, and the customer deletes what is left."""
     story.cloud.troubles |= {f"lon1-rack{n:02}-tray00": ("fails", 2_000_000_000) for n in range(3)}
     _reserves(story)
     _ends(story, RESERVATION)
 
 
-def stubborn_servers(story: Story) -> None:
-    """Servers stay for a minute after the request to remove them."""
+def stubborn_hosts(story: Story) -> None:
+    """Hosts stay held for a minute after the request to release them."""
     _reserves(story)
     until = story.cloud.clock.now() + 60
     story.cloud.troubles |= {f"lon1-rack{n:02}-tray00": ("stays", until) for n in range(3)}
@@ -75,7 +75,7 @@ def stubborn_servers(story: Story) -> None:
 
 
 def early_delete(story: Story) -> None:
-    """The customer deletes while servers are being pinned."""
+    """The customer deletes while hosts are being held."""
     wanted = request(2, region_id=LONDON)
 
     def reserve_and_delete() -> None:
@@ -130,7 +130,7 @@ def lost_workflows(story: Story) -> None:
 STORIES: Final[dict[str, Tell]] = {
     "life of a reservation": life_of_a_reservation,
     "failed provisioning": failed_provisioning,
-    "stubborn servers": stubborn_servers,
+    "stubborn hosts": stubborn_hosts,
     "early delete": early_delete,
     "life of a claim": life_of_a_claim,
     "waiting claim": waiting_claim,

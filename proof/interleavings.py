@@ -16,13 +16,8 @@ from math import factorial, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
-from gpu_capacity.reservations.deprovisioning import (
-    begin_deprovisioning,
-    complete_deprovisioning,
-    delete_unit_servers,
-    sweep_servers,
-)
-from gpu_capacity.reservations.provisioning import begin_provisioning, pin_unit_servers
+from gpu_capacity.reservations.deprovisioning import release_reservation
+from gpu_capacity.reservations.provisioning import provision_reservation
 from proof import claimant_stage, vm_stage
 from proof.claims import Claims
 from proof.cloud import DELETE_SECONDS
@@ -48,7 +43,7 @@ def claim(scene: Scene, number: int) -> None:
 
 def release(scene: Scene, _number: int) -> None:
     """The last step of a teardown gives a rack back."""
-    _step_of_rack(scene, "leaving", complete_deprovisioning)
+    _step_of_rack(scene, "leaving", release_reservation)
 
 
 def delete(scene: Scene, _number: int) -> None:
@@ -86,28 +81,23 @@ def ask_again(scene: Scene, _number: int) -> None:
         Reservations().look(scene.who)
 
 
-def pin(scene: Scene, _number: int) -> None:
-    """The workflow of a reservation boots the servers of its rack."""
-    for step in (begin_provisioning, pin_unit_servers):
-        _step_of_rack(scene, "stays", step)
+def hold(scene: Scene, _number: int) -> None:
+    """The workflow of a reservation holds the hosts of its rack."""
+    _step_of_rack(scene, "stays", provision_reservation)
 
 
 def tear_down(scene: Scene, _number: int) -> None:
     """A customer deletes that reservation, and its teardown runs to the end."""
     Reservations().end(scene.who, scene.holders["stays"])
-    for step in (begin_deprovisioning, delete_unit_servers, sweep_servers):
-        _step_of_rack(scene, "stays", step)
+    _step_of_rack(scene, "stays", release_reservation)
     scene.cloud.clock.advance(DELETE_SECONDS + 1)
-    _step_of_rack(scene, "stays", complete_deprovisioning)
+    _step_of_rack(scene, "stays", release_reservation)
 
 
 def _step_of_rack(scene: Scene, holder: str, step: Callable[..., Any]) -> None:
-    """A task of a reservation's workflow; for a task of one unit, of one of its units."""
+    """A task of a reservation's workflow."""
     identity = scene.holders[holder][1].removeprefix(RESERVATION)
-    of_unit = (scene.racks[holder],) if step in (pin_unit_servers, delete_unit_servers) else ()
-    scene.cloud.invoke(
-        "task", Work(step.__name__), lambda e: step(e.services, ORGANIZATION, identity, *of_unit)
-    )
+    scene.cloud.invoke("task", Work(step.__name__), lambda e: step(e.services, ORGANIZATION, identity))
 
 
 OPERATIONS: Final[dict[str, Start]] = {
@@ -118,7 +108,7 @@ OPERATIONS: Final[dict[str, Start]] = {
     "fill": fill,
     "grow": Beginning(grow),
     "ask again": Beginning(ask_again),
-    "pin": Beginning(pin),
+    "hold": Beginning(hold),
     "tear down": Beginning(tear_down),
     "claim the last": claim,
     **claimant_stage.OPERATIONS,
@@ -182,7 +172,7 @@ _OF_RACKS: Final = ("claim", "release", "delete", "sync", "fill")
 PAIRS: Final = (
     *(Block(names, 5) for names in combinations_with_replacement(_OF_RACKS, 2)),
     Block(("fill", "grow"), 5),
-    Block(("tear down", "pin"), 5),
+    Block(("tear down", "hold"), 5),
     Block(("release", "ask again"), 5, full),
     Block(("claim the last", "claim the last"), 5, almost_used_up),
     *(Block(names, 5, vm_stage.prepared_nodes) for names in vm_stage.PAIRS),

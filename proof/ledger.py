@@ -288,7 +288,7 @@ class Ledger:
         held = {d: m for d, m in has.items() if d in self._stood[host]}
         is_new = self._servers.note((owner, host), after, held, of_vm=of_vm)
         if is_new and not self._adopts and all(gpus & ~mask for mask in held.values()):
-            self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
+            self._tell(f"{owner} got {host}, which it does not own")
 
     def _tell_of_new(self, problem: str) -> None:
         if not self._adopts:

@@ -16,7 +16,7 @@ from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.holders.tentative import TENTATIVE_SECONDS_MAX
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.deprovisioning import release_reservation
 from proof.cloud import Cloud
 from proof.fleet import LONDON, Fleet
 from proof.profiles import Profile
@@ -90,7 +90,7 @@ def prepared() -> Stage:
     free = _position(services, between)
     for leaving in (holders["leaving"], between):
         delete_reservation(services, caller(), leaving[1].removeprefix(RESERVATION), frozenset())
-    complete_deprovisioning(services, ORGANIZATION, between[1].removeprefix(RESERVATION))
+    release_reservation(services, ORGANIZATION, between[1].removeprefix(RESERVATION))
     placed = {name: _position(services, holders[name]) for name in ("leaving", "stays")}
     return Stage(
         cloud.db,

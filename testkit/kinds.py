@@ -130,7 +130,7 @@ class Reservations(Kind):
         delete(self.world, made.id)
 
     def settle(self, made: Any) -> None:
-        assert tear_down(self.world, made.id) == {"outcome": "gone"}
+        assert tear_down(self.world, made.id) == {"outcome": "done"}
 
     def held(self) -> int:
         return units_held(self.world.db)

@@ -76,7 +76,7 @@ def wish(reservation_id: str, count: int = 1, **changes: Any) -> PlacementReques
 def provisioned(world: World, units: int = 2) -> Reservation:
     """A reservation that placements can take hosts of."""
     made = reserve(world, units).reservation
-    assert provision(world, made.id) == {"outcome": "provisioned"}
+    assert provision(world, made.id) == {"outcome": "done"}
     return stored(world, made.id)
 
 

@@ -9,20 +9,8 @@ from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import (
-    begin_deprovisioning,
-    complete_deprovisioning,
-    delete_unit_servers,
-    sweep_servers,
-)
-from gpu_capacity.reservations.provisioning import (
-    abandon_provisioning,
-    begin_provisioning,
-    check_servers,
-    complete_provisioning,
-    fail_provisioning,
-    pin_unit_servers,
-)
+from gpu_capacity.reservations.deprovisioning import release_reservation
+from gpu_capacity.reservations.provisioning import abandon_provisioning, provision_reservation
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.reservations.release_units import UnitRelease
@@ -92,33 +80,25 @@ def stored(world: World, reservation_id: str, organization_id: str = ORGANIZATIO
 
 def provision(world: World, reservation_id: str) -> dict[str, Any]:
     """``pending`` to ``provisioned``."""
-    begun = begin_provisioning(world.services, ORGANIZATION, reservation_id)
-    for position in begun["units"]:
-        pin_unit_servers(world.services, ORGANIZATION, reservation_id, position)
+    provision_reservation(world.services, ORGANIZATION, reservation_id)
     world.clock.advance(world.behaviour.ready_seconds)
-    check_servers(world.services, ORGANIZATION, reservation_id)
-    return complete_provisioning(world.services, ORGANIZATION, reservation_id)
+    return provision_reservation(world.services, ORGANIZATION, reservation_id)
 
 
-def fail(world: World, reservation_id: str, message: str = "a server failed") -> dict[str, Any]:
+def fail(world: World, reservation_id: str, message: str = "a host is unfit") -> dict[str, Any]:
     """``pending`` to ``error``, everything undone."""
-    begun = begin_provisioning(world.services, ORGANIZATION, reservation_id)
-    for position in begun["units"]:
-        pin_unit_servers(world.services, ORGANIZATION, reservation_id, position)
-    abandon_provisioning(world.services, ORGANIZATION, reservation_id, message)
-    sweep_servers(world.services, ORGANIZATION, reservation_id)
+    provision_reservation(world.services, ORGANIZATION, reservation_id)
+    abandon_provisioning(world.services, (ORGANIZATION, reservation_id), message)
+    provision_reservation(world.services, ORGANIZATION, reservation_id)
     world.clock.advance(world.behaviour.delete_seconds)
-    return fail_provisioning(world.services, ORGANIZATION, reservation_id)
+    return provision_reservation(world.services, ORGANIZATION, reservation_id)
 
 
 def tear_down(world: World, reservation_id: str) -> dict[str, Any]:
     """``deprovisioning`` to gone."""
-    begun = begin_deprovisioning(world.services, ORGANIZATION, reservation_id)
-    for position in begun["units"]:
-        delete_unit_servers(world.services, ORGANIZATION, reservation_id, position)
-    sweep_servers(world.services, ORGANIZATION, reservation_id)
+    release_reservation(world.services, ORGANIZATION, reservation_id)
     world.clock.advance(world.behaviour.delete_seconds)
-    return complete_deprovisioning(world.services, ORGANIZATION, reservation_id)
+    return release_reservation(world.services, ORGANIZATION, reservation_id)
 
 
 def unit_release(services: Services, reservation: Reservation, *numbers: int) -> UnitRelease:
@@ -129,7 +109,7 @@ def unit_release(services: Services, reservation: Reservation, *numbers: int) ->
 
 
 def end(services: Services, reservation: Reservation) -> None:
-    """Give a reservation's capacity back and remove its record, past its servers and its workflow."""
+    """Give a reservation's capacity back and remove its record, past its holds and its workflow."""
     give_back(services, reservation)
     going = replace(reservation, status=Status.DEPROVISIONING)
     changed = services.reservations.change(reservation, going)

@@ -10,6 +10,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.providers.simulated import keys as server_keys
+from gpu_capacity.reservations.provisioning import abandon_provisioning
 from gpu_capacity.runtime import composition
 from testkit.dynamodb import Died, dies
 from testkit.handlers import sample_events
@@ -78,22 +79,14 @@ def reserved(stage: Stage) -> None:
 
 
 def begun(stage: Stage) -> None:
-    """Its provisioning has begun."""
+    """Its provisioning has begun, and its hosts are being held."""
     reserved(stage)
-    assert stage.run_step("begin_provisioning", dict(STEP))["outcome"] == "proceed"
-
-
-@remembered
-def pinned(stage: Stage) -> None:
-    """Its servers are starting."""
-    begun(stage)
-    for position in positions():
-        assert stage.run_step("pin_unit_servers", STEP | {"position": position})["outcome"] == "pinned"
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
 
 
 def up(stage: Stage) -> None:
-    """Its servers are up, and no step has checked them yet."""
-    pinned(stage)
+    """Its hosts are held, and no step has looked at them yet."""
+    begun(stage)
     stage.clock.advance(30)
 
 
@@ -101,7 +94,7 @@ def up(stage: Stage) -> None:
 def provisioned(stage: Stage) -> None:
     """It is provisioned."""
     up(stage)
-    assert stage.run_step("complete_provisioning", dict(STEP))["outcome"] == "provisioned"
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "done"
 
 
 @remembered
@@ -123,6 +116,13 @@ def provisioned_with_quota_of_one_server(stage: Stage) -> None:
     """It is provisioned, in an organization that may have one server of placements."""
     provisioned(stage)
     set_quota(stage.db, 1, PLACEMENT_SERVERS)
+
+
+@remembered
+def placed_and_deleted(stage: Stage) -> None:
+    """It has a placement, and the deletion of the reservation was accepted."""
+    placed(stage)
+    assert stage.request_event("delete_reservation", "accepted").status == 202
 
 
 @remembered
@@ -179,23 +179,24 @@ def provisioned_and_occupied(stage: Stage) -> None:
 
 
 def abandoned(stage: Stage) -> None:
-    """Its provisioning is being undone; servers are still there."""
-    pinned(stage)
-    assert stage.run_event("reservation_steps", "abandon_provisioning_server_failed")["outcome"] == "undo"
+    """Its provisioning is being undone; hosts are still held."""
+    begun(stage)
+    abandon_provisioning(composition.services(), (ORGANIZATION, SAMPLE_ID), "a host is unfit")
 
 
 @remembered
 def abandoned_and_swept(stage: Stage) -> None:
-    """The same, and the servers are gone."""
+    """The same, and no host is held any more."""
     abandoned(stage)
-    sweep(stage)
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
+    stage.clock.advance(30)
 
 
 @remembered
 def failed(stage: Stage) -> None:
     """It has ended in error."""
     abandoned_and_swept(stage)
-    assert stage.run_step("fail_provisioning", dict(STEP))["outcome"] == "failed"
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "done"
 
 
 @remembered
@@ -213,16 +214,17 @@ def deleted_at_once(stage: Stage) -> None:
 
 @remembered
 def deleted_and_swept(stage: Stage) -> None:
-    """Its deletion was accepted, and the servers are gone."""
+    """Its deletion was accepted, and no host is held any more."""
     deleted(stage)
-    sweep(stage)
+    assert stage.run_step("release_reservation", dict(STEP))["outcome"] == "waiting"
+    stage.clock.advance(30)
 
 
 @remembered
 def gone(stage: Stage) -> None:
     """It is gone; its tombstone is left."""
     deleted_and_swept(stage)
-    assert stage.run_step("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+    assert stage.run_step("release_reservation", dict(STEP))["outcome"] == "done"
 
 
 def quota(stage: Stage, limit: int = 8, used: int = 0) -> None:
@@ -324,12 +326,6 @@ def positions() -> list[int]:
     return list(found.positions)
 
 
-def sweep(stage: Stage) -> None:
-    """Delete servers as the workflow does."""
-    while stage.run_step("sweep_servers", dict(STEP))["outcome"] != "clear":
-        stage.clock.advance(5)
-
-
 def with_a_leak(stage: Stage) -> None:
     """Correct reservations, and a domain whose owner has no record."""
     reserved(stage)
@@ -344,8 +340,8 @@ def with_a_leak(stage: Stage) -> None:
 
 
 def with_a_server_of_nobody(stage: Stage) -> None:
-    """A host's server, a VM's server and a disk whose holders are gone."""
-    pinned(stage)
+    """A hold, a VM's server and a disk whose holders are gone."""
+    begun(stage)
     times = {"started_at": 1, "ready_at": 1}
     for key, more in (
         (server_keys.hold("nobody-1", "uk-lon-1-nowhere"), times),

@@ -31,55 +31,28 @@ def _outcome(event: str, after: Callable[[Stage], None], outcome: str) -> TaskCa
 
 
 _PROVISIONING: Final = (
-    _outcome("begin_provisioning", given.reserved, "proceed"),
-    _outcome("begin_provisioning", given.begun, "proceed"),
-    _outcome("begin_provisioning", given.abandoned, "undo"),
-    _outcome("begin_provisioning", given.deleted_at_once, "superseded"),
-    _outcome("begin_provisioning_gone", given.reserved, "superseded"),
-    _outcome("pin_unit_servers_first_unit", given.begun, "pinned"),
-    _outcome("pin_unit_servers_first_unit", given.pinned, "pinned"),
-    _outcome("pin_unit_servers_first_unit", given.abandoned, "fenced"),
-    _outcome("pin_unit_servers_first_unit", given.deleted_at_once, "fenced"),
-    _outcome("pin_unit_servers_unit_of_others", given.begun, "failed"),
-    _outcome("pin_unit_servers_gone", given.begun, "fenced"),
-    _outcome("check_servers", given.pinned, "waiting"),
-    _outcome("check_servers", given.up, "ready"),
-    _outcome("check_servers", given.abandoned, "superseded"),
-    _outcome("check_servers_gone", given.pinned, "superseded"),
-    _outcome("complete_provisioning", given.up, "provisioned"),
-    _outcome("complete_provisioning", given.provisioned, "provisioned"),
-    _outcome("complete_provisioning", given.deleted, "superseded"),
-    _outcome("complete_provisioning_gone", given.up, "superseded"),
-    _outcome("abandon_provisioning_server_failed", given.pinned, "undo"),
-    _outcome("abandon_provisioning_server_failed", given.abandoned, "undo"),
-    _outcome("abandon_provisioning_server_failed", given.deleted, "superseded"),
-    _outcome("abandon_provisioning_gone", given.pinned, "superseded"),
-    _outcome("fail_provisioning", given.abandoned, "waiting"),
-    _outcome("fail_provisioning", given.abandoned_and_swept, "failed"),
-    _outcome("fail_provisioning", given.failed, "superseded"),
-    _outcome("fail_provisioning_gone", given.abandoned_and_swept, "superseded"),
+    _outcome("provision_reservation", given.reserved, "waiting"),
+    _outcome("provision_reservation", given.begun, "waiting"),
+    _outcome("provision_reservation", given.up, "done"),
+    _outcome("provision_reservation", given.provisioned, "superseded"),
+    _outcome("provision_reservation", given.abandoned, "waiting"),
+    _outcome("provision_reservation", given.abandoned_and_swept, "done"),
+    _outcome("provision_reservation", given.failed, "superseded"),
+    _outcome("provision_reservation", given.deleted_at_once, "superseded"),
+    _outcome("provision_reservation_gone", given.reserved, "superseded"),
 )
 
 _DEPROVISIONING: Final = (
-    _outcome("begin_deprovisioning", given.deleted, "proceed"),
-    _outcome("begin_deprovisioning", given.deleted_at_once, "proceed"),
-    _outcome("begin_deprovisioning", given.provisioned, "superseded"),
-    _outcome("begin_deprovisioning_gone", given.deleted, "superseded"),
-    _outcome("delete_unit_servers_first_unit", given.deleted, "deleting"),
-    _outcome("delete_unit_servers_first_unit", given.abandoned, "deleting"),
-    _outcome("delete_unit_servers_first_unit", given.provisioned, "superseded"),
-    _outcome("delete_unit_servers_unit_of_others", given.deleted, "deleting"),
-    _outcome("delete_unit_servers_gone", given.deleted, "superseded"),
-    _outcome("sweep_servers", given.deleted, "waiting"),
-    _outcome("sweep_servers", given.deleted_and_swept, "clear"),
-    _outcome("sweep_servers", given.provisioned, "superseded"),
-    _outcome("sweep_servers_gone", given.deleted, "superseded"),
-    _outcome("complete_deprovisioning", given.deleted, "waiting"),
-    _outcome("complete_deprovisioning", given.deleted_and_swept, "gone"),
-    _outcome("complete_deprovisioning", given.gone, "gone"),
-    _outcome("complete_deprovisioning", given.provisioned, "superseded"),
-    _outcome("complete_deprovisioning_gone", given.deleted, "gone"),
+    _outcome("release_reservation", given.deleted, "waiting"),
+    _outcome("release_reservation", given.placed_and_deleted, "waiting"),
+    _outcome("release_reservation", given.deleted_at_once, "done"),
+    _outcome("release_reservation", given.deleted_and_swept, "done"),
+    _outcome("release_reservation", given.gone, "done"),
+    _outcome("release_reservation", given.provisioned, "superseded"),
+    _outcome("release_reservation_gone", given.deleted, "done"),
 )
+
+_OF_EARLIER_VERSIONS: Final = (_outcome("check_servers", given.begun, "superseded"),)
 
 
 def _settled(event: str, after: Callable[[Stage], None], outcome: str) -> TaskCase:
@@ -119,4 +92,10 @@ _SCHEDULES: Final = (
     _reconciled(given.claimant_died, unsettled=1, restarted=1),
 )
 
-TASK_CASES: Final = (*_PROVISIONING, *_DEPROVISIONING, *_PLACEMENTS, *_SCHEDULES)
+TASK_CASES: Final = (
+    *_PROVISIONING,
+    *_DEPROVISIONING,
+    *_OF_EARLIER_VERSIONS,
+    *_PLACEMENTS,
+    *_SCHEDULES,
+)

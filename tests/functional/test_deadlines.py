@@ -19,7 +19,7 @@ FUNCTIONS = {
     "list_reservations": "all",
     "create_reservation": "full",
     "search_offers": "all",
-    "reservation_steps": "begin_provisioning_gone",
+    "reservation_steps": "provision_reservation_gone",
     "reconcile_holders": "scheduled",
     "sync_inventory": "scheduled",
 }

@@ -99,7 +99,7 @@ def test_a_database_that_does_not_answer_is_counted_as_a_failure(
 @pytest.mark.parametrize(
     ("function", "case"),
     [
-        ("reservation_steps", "begin_provisioning"),
+        ("reservation_steps", "provision_reservation"),
         ("sync_inventory", "scheduled"),
         ("reconcile_holders", "scheduled"),
     ],

@@ -43,8 +43,9 @@ def test_a_second_delete_is_accepted_and_starts_nothing(reserved: Stage) -> None
 def test_the_capacity_is_held_until_the_teardown_is_done(stage: Stage) -> None:
     arrangements.deleted(stage)
     assert stage.request("create_reservation", arrangements.wish(count=2)).status == 507
-    arrangements.sweep(stage)
-    assert stage.run_event("reservation_steps", "complete_deprovisioning")["outcome"] == "gone"
+    stage.run_event("reservation_steps", "release_reservation")
+    stage.clock.advance(30)
+    assert stage.run_event("reservation_steps", "release_reservation")["outcome"] == "done"
     assert stage.request("create_reservation", arrangements.wish(count=2)).status == 202
 
 
@@ -83,8 +84,9 @@ def test_a_delete_of_a_reservation_that_is_removed_meanwhile_is_not_found(stage:
 
     def rival(*_: object) -> None:
         _delete(stage)
-        arrangements.sweep(stage)
-        stage.run_event("reservation_steps", "complete_deprovisioning")
+        stage.run_event("reservation_steps", "release_reservation")
+        stage.clock.advance(30)
+        stage.run_event("reservation_steps", "release_reservation")
 
     stage.db.before("put_item", rival)
     assert _delete(stage) == 404

@@ -161,5 +161,5 @@ def test_a_reservation_is_shown_until_it_is_gone(stage: Stage) -> None:
     arrangements.deleted_and_swept(stage)
     overlay = _projection(_topology(stage))["overlays"]["reservations"][SAMPLE_ID]
     assert overlay["metadata"]["provisioningStatus"] == "deprovisioning"
-    assert stage.run_step("complete_deprovisioning", dict(arrangements.STEP))["outcome"] == "gone"
+    assert stage.run_step("release_reservation", dict(arrangements.STEP))["outcome"] == "done"
     assert _projection(_topology(stage))["overlays"]["reservations"] == {}

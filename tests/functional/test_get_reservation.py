@@ -39,26 +39,24 @@ def test_a_get_right_after_the_post_returns_the_same(sample: Stage) -> None:
 def test_the_status_follows_the_workflow(stage: Stage) -> None:
     arrangements.reserved(stage)
     assert _metadata(stage)["provisioningStatus"] == "pending"
-    stage.run_event("reservation_steps", "begin_provisioning")
+    stage.run_event("reservation_steps", "provision_reservation")
     assert _metadata(stage)["provisioningStatus"] == "provisioning"
-    for position in arrangements.positions():
-        stage.run_step("pin_unit_servers", arrangements.STEP | {"position": position})
     stage.clock.advance(20)
-    stage.run_event("reservation_steps", "complete_provisioning")
+    stage.run_event("reservation_steps", "provision_reservation")
     assert _metadata(stage)["provisioningStatus"] == "provisioned"
 
 
 def test_an_undo_is_shown_as_provisioning_and_only_its_end_as_error(stage: Stage) -> None:
     arrangements.abandoned_and_swept(stage)
     assert _metadata(stage)["provisioningStatus"] == "provisioning"
-    stage.run_event("reservation_steps", "fail_provisioning")
+    stage.run_event("reservation_steps", "provision_reservation")
     assert _metadata(stage)["provisioningStatus"] == "error"
 
 
 def test_a_failed_reservation_says_what_failed_and_owns_nothing(stage: Stage) -> None:
     arrangements.failed(stage)
     status = _get(stage).json["status"]
-    assert "simulated hardware fault" in status["message"]
+    assert status["message"] == "a host is unfit"
     assert status["claimedUnitCount"] == 0
     assert "topologyHash" not in status
 
@@ -207,16 +205,16 @@ def test_the_hosts_are_described_after_the_region_was_withdrawn_and_the_reservat
 @pytest.mark.parametrize(
     ("before", "reason", "message"),
     [
-        (arrangements.reserved, "Provisioning", r"2 units claimed; starting servers on 36 hosts begins"),
-        (arrangements.begun, "Provisioning", r"starting servers on 36 hosts of 2 units"),
+        (arrangements.reserved, "Provisioning", r"2 units claimed; holding 36 hosts begins"),
+        (arrangements.begun, "Provisioning", r"holding 36 hosts of 2 units"),
         (
             arrangements.abandoned,
             "DependencyFailed",
-            r"provisioning failed and its servers are being deleted: .*simulated hardware fault",
+            r"provisioning failed and its hosts are being released: a host is unfit",
         ),
-        (arrangements.provisioned, "Provisioned", r"servers were started on 36 hosts of 2 units"),
-        (arrangements.failed, "Errored", r".*simulated hardware fault.*; nothing is reserved, so delete it"),
-        (arrangements.deleted, "Deprovisioning", r"its servers are being deleted"),
+        (arrangements.provisioned, "Provisioned", r"36 hosts of 2 units are held"),
+        (arrangements.failed, "Errored", r"a host is unfit; nothing is reserved, so delete it"),
+        (arrangements.deleted, "Deprovisioning", r"its hosts are being released"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

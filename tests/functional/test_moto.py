@@ -127,25 +127,16 @@ def test_a_reservation_is_made_shown_listed_deleted_and_gone(account: Account) -
     assert account.ask("delete_reservation", "accepted").status == 202
     status = account.ask("get_reservation", "found").json["metadata"]["provisioningStatus"]
     assert status == "deprovisioning"
-    assert account.step("begin_deprovisioning")["outcome"] == "proceed"
-    assert account.step("sweep_servers")["outcome"] == "clear"
-    assert account.step("complete_deprovisioning")["outcome"] == "gone"
+    assert account.step("release_reservation")["outcome"] == "done"
 
     assert account.ask("get_reservation", "found").status == 404
     assert account.ask("list_reservations", "all").json == []
     assert _units(account) == (8, 4, 8)
 
 
-def test_a_reservation_is_provisioned_server_by_server(account: Account) -> None:
+def test_a_reservation_is_provisioned(account: Account) -> None:
     account.ask("create_reservation", "accepted_with_idempotency_key")
-    begun = account.step("begin_provisioning")
-    assert begun["outcome"] == "proceed"
-    assert len(begun["units"]) == 2
-    for position in begun["units"]:
-        pinned = account.step("pin_unit_servers_first_unit", position=position)
-        assert pinned["outcome"] == "pinned"
-    assert account.step("check_servers")["outcome"] == "ready"
-    assert account.step("complete_provisioning")["outcome"] == "provisioned"
+    assert account.step("provision_reservation")["outcome"] == "done"
     status = account.ask("get_reservation", "found").json["metadata"]["provisioningStatus"]
     assert status == "provisioned"
 

@@ -55,8 +55,8 @@ def test_the_units_can_be_reserved_again_when_the_workflow_has_freed_them(stage:
     _release(stage)
     step = dict(arrangements.STEP)
 
-    assert stage.run_step("sweep_servers", step)["outcome"] == "waiting"
+    assert stage.run_step("release_reservation", step)["outcome"] == "waiting"
     stage.clock.advance(60)
-    assert stage.run_step("sweep_servers", step)["outcome"] == "released"
+    assert stage.run_step("release_reservation", step)["outcome"] == "done"
 
     assert stage.request("create_reservation", arrangements.wish(count=2)).status == 202

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.handlers import arrangements, sample_events
+from testkit.handlers import sample_events
 from testkit.handlers.sample_events import with_headers
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def test_the_next_request_has_another_trace_id(reserved: Stage) -> None:
     )
     assert reserved.request("delete_reservation", event).status == 202
     before = len(reserved.log_lines)
-    arrangements.sweep(reserved)
-    reserved.run_event("reservation_steps", "complete_deprovisioning")
+    reserved.run_event("reservation_steps", "release_reservation")
     reserved.request_event("get_reservation", "found")
     later = reserved.log_lines[before:]
     assert {line["function"] for line in later} == {"reservation_steps", "get_reservation"}

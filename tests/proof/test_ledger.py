@@ -264,7 +264,7 @@ def _puts_a_host_into_two_pods(bench: Bench) -> None:
     bench.put(INVENTORY, item | {"sk": {"S": "POD#lon2"}})
 
 
-def _pins_for_a_stranger(bench: Bench) -> None:
+def _holds_for_a_stranger(bench: Bench) -> None:
     server = {"pk": {"S": "HOLDER#stranger-1"}, "sk": {"S": f"HOST#{POD}-rack00-tray00"}}
     bench.put(SERVERS, server)
 
@@ -332,7 +332,7 @@ CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
     _shows_a_host_twice: "is twice in",
     _keeps_its_version: "version 1 became 1",
     _puts_a_host_into_two_pods: "and in",
-    _pins_for_a_stranger: "which it does not hold",
+    _holds_for_a_stranger: "which it does not own",
 }
 
 

@@ -16,20 +16,8 @@ from gpu_capacity.errors import CapacityError, Conflict, InsufficientCapacity, N
 from gpu_capacity.inventory.model import HostState, Pod
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import (
-    begin_deprovisioning,
-    complete_deprovisioning,
-    delete_unit_servers,
-    sweep_servers,
-)
-from gpu_capacity.reservations.provisioning import (
-    abandon_provisioning,
-    begin_provisioning,
-    check_servers,
-    complete_provisioning,
-    fail_provisioning,
-    pin_unit_servers,
-)
+from gpu_capacity.reservations.deprovisioning import release_reservation
+from gpu_capacity.reservations.provisioning import abandon_provisioning, provision_reservation
 from gpu_capacity.reservations.read import UnitFilter, list_reservation_units
 from gpu_capacity.reservations.record import Status
 from testkit.auditor import audit, units_held
@@ -46,16 +34,7 @@ RACKS = {"pod1": 5, "pod2": 3}
 NOWHERE: frozenset[str] = frozenset()
 HOLDING = {Status.PENDING, Status.PROVISIONING, Status.PROVISIONED}
 
-STEPS = {
-    "begin": begin_provisioning,
-    "check": check_servers,
-    "complete": complete_provisioning,
-    "fail": fail_provisioning,
-    "begin teardown": begin_deprovisioning,
-    "sweep": sweep_servers,
-    "remove": complete_deprovisioning,
-}
-UNIT_STEPS = {"pin": pin_unit_servers, "delete servers": delete_unit_servers}
+STEPS = {"provision": provision_reservation, "release": release_reservation}
 
 
 def _conflict(operation: str, parameters: dict[str, Any]) -> None:
@@ -167,19 +146,9 @@ class Reservations(RuleBasedStateMachine):
     def step(self, which: str, step: str, who: int) -> None:
         self._learn(which, STEPS[step](self.environments[who], ORGANIZATION, which))
 
-    @rule(
-        which=made,
-        step=st.sampled_from(sorted(UNIT_STEPS)),
-        pod_of=st.sampled_from(sorted(RACKS)),
-        position=st.integers(0, 4),
-    )
-    def unit_step(self, which: str, step: str, pod_of: str, position: int) -> None:
-        """Also for positions that the reservation does not own."""
-        UNIT_STEPS[step](self.world.services, ORGANIZATION, which, position)
-
     @rule(which=made)
     def give_up(self, which: str) -> None:
-        abandon_provisioning(self.world.services, ORGANIZATION, which, "a server failed")
+        abandon_provisioning(self.world.services, (ORGANIZATION, which), "a host is unfit")
 
     @rule(
         which=made,
@@ -253,17 +222,18 @@ class Reservations(RuleBasedStateMachine):
             delete_reservation(services, caller(), which, NOWHERE)
         except NotFound:
             return
-        for step in (begin_deprovisioning, sweep_servers):
-            step(services, ORGANIZATION, which)
+        self._learn(which, release_reservation(services, ORGANIZATION, which))
         self.world.clock.advance(self.world.behaviour.delete_seconds)
-        self._learn(which, complete_deprovisioning(services, ORGANIZATION, which))
+        self._learn(which, release_reservation(services, ORGANIZATION, which))
 
     def _learn(self, which: str, answer: dict[str, object]) -> None:
-        """Only two responses mean that capacity was given back."""
-        if answer["outcome"] == "failed" and "message" not in answer:
-            self.expected[which].holds = False
-        if answer["outcome"] == "gone":
-            self.expected[which] = replace(self.expected[which], holds=False, gone=True)
+        """A step that is done may have given capacity back: it failed the reservation, or removed it."""
+        if answer["outcome"] == "done":
+            record = self.world.services.reservations.get(ORGANIZATION, which)
+            if record is None:
+                self.expected[which] = replace(self.expected[which], holds=False, gone=True)
+            elif record.status is Status.ERROR:
+                self.expected[which].holds = False
 
     def _held(self) -> dict[str, set[int]]:
         return {name: set(self.world.owners(name, REGION, GB300.id)) for name in RACKS}

@@ -18,7 +18,7 @@ from gpu_capacity.errors import ActionRefused, InsufficientCapacity
 from gpu_capacity.providers.port import HoldOutcome
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.deprovisioning import release_reservation
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.read import UnitFilter, list_reservation_units
 from gpu_capacity.vms.create import create_vm
@@ -148,11 +148,11 @@ def _vm_leaves(scene: Scene) -> Callable[[Services], object]:
 
 def _reservation_leaves(scene: Scene) -> Callable[[Services], object]:
     made = reserves(scene, scene.services).reservation
-    assert provision(scene.world, made.id)["outcome"] == "provisioned"
+    assert provision(scene.world, made.id)["outcome"] == "done"
     delete_reservation(scene.services, caller(), made.id, NOWHERE)
     scene.services.provider.release(made.server_owner, [HOST])
     scene.world.clock.advance(scene.world.behaviour.delete_seconds)
-    return lambda services: complete_deprovisioning(services, ORGANIZATION, made.id)
+    return lambda services: release_reservation(services, ORGANIZATION, made.id)
 
 
 def _claim_leaves(scene: Scene) -> Callable[[Services], object]:

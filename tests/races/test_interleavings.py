@@ -9,7 +9,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InsufficientCapacity, NotFound
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.deprovisioning import release_reservation
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.provisioning import (
     abandon_provisioning,
@@ -174,12 +175,12 @@ def test_a_release_during_a_create_never_gives_away_what_is_still_owned() -> Non
         results = schedule.run_to_an_answer(
             world.db,
             [
-                partial(complete_deprovisioning, _warm(world), ORGANIZATION, made.id),
+                partial(release_reservation, _warm(world), ORGANIZATION, made.id),
                 _creator(_warm(world), 2),
             ],
         )
 
-        assert results[0] == {"outcome": "gone"}
+        assert results[0] == {"outcome": "done"}
         outcomes.add(type(results[1]))
         assert audit(world.db) == []
     assert outcomes == {Observed, InsufficientCapacity}
@@ -192,7 +193,7 @@ def test_a_delete_overrides_the_beginning_of_provisioning() -> None:
         schedule.run(
             world.db,
             [
-                partial(begin_provisioning, world.environment(), ORGANIZATION, made.id),
+                partial(begin_provisioning, world.environment(), (ORGANIZATION, made.id)),
                 _deleter(world.environment(), made.id),
             ],
         )
@@ -205,18 +206,18 @@ def test_a_delete_overrides_the_end_of_provisioning() -> None:
     for schedule in every_interleaving():
         world = _world()
         made = create_reservation(world.services, caller(), request(1)).reservation
-        begin_provisioning(world.services, ORGANIZATION, made.id)
+        begin_provisioning(world.services, (ORGANIZATION, made.id))
         schedule.run(
             world.db,
             [
-                partial(complete_provisioning, world.environment(), ORGANIZATION, made.id),
+                partial(complete_provisioning, world.environment(), (ORGANIZATION, made.id)),
                 _deleter(world.environment(), made.id),
             ],
         )
 
         assert stored(world, made.id).status is Status.DEPROVISIONING
         assert audit(world.db) == []
-        assert tear_down(world, made.id) == {"outcome": "gone"}
+        assert tear_down(world, made.id) == {"outcome": "done"}
         assert audit(world.db, now=world.clock.now()) == []
 
 
@@ -225,19 +226,19 @@ def test_a_delete_overrides_a_failure_and_capacity_is_given_back_once() -> None:
         world = _world()
         world.set_quota(1)
         made = create_reservation(world.services, caller(), request(1)).reservation
-        begin_provisioning(world.services, ORGANIZATION, made.id)
-        abandon_provisioning(world.services, ORGANIZATION, made.id, "a server failed")
+        begin_provisioning(world.services, (ORGANIZATION, made.id))
+        abandon_provisioning(world.services, (ORGANIZATION, made.id), "a host is unfit")
         schedule.run(
             world.db,
             [
-                partial(fail_provisioning, world.environment(), ORGANIZATION, made.id),
+                partial(fail_provisioning, world.environment(), (ORGANIZATION, made.id)),
                 _deleter(world.environment(), made.id),
             ],
         )
 
         assert stored(world, made.id).status is Status.DEPROVISIONING
         assert audit(world.db) == []
-        assert tear_down(world, made.id) == {"outcome": "gone"}
+        assert tear_down(world, made.id) == {"outcome": "done"}
         assert (units_held(world.db), world.quota_used()) == (0, 0)
         assert audit(world.db) == []
 
@@ -247,20 +248,19 @@ def test_the_end_and_the_undo_of_provisioning_exclude_each_other() -> None:
     for schedule in every_interleaving():
         world = _world()
         made = create_reservation(world.services, caller(), request(1)).reservation
-        begin_provisioning(world.services, ORGANIZATION, made.id)
+        begin_provisioning(world.services, (ORGANIZATION, made.id))
         results = schedule.run(
             world.db,
             [
-                partial(complete_provisioning, world.environment(), ORGANIZATION, made.id),
-                partial(abandon_provisioning, world.environment(), ORGANIZATION, made.id, "x"),
+                partial(complete_provisioning, world.environment(), (ORGANIZATION, made.id)),
+                partial(abandon_provisioning, world.environment(), (ORGANIZATION, made.id), "x"),
             ],
         )
 
-        answers = [result["outcome"] for result in results if isinstance(result, dict)]
-        seen.add(tuple(answers))
         record = stored(world, made.id)
         assert (record.status is Status.PROVISIONED) == (record.failure is None)
-    assert seen == {("provisioned", "superseded"), ("superseded", "undo")}
+        seen.add((results[0], record.failure))
+    assert seen == {(Step.DONE, None), (Step.SUPERSEDED, "x")}
 
 
 def test_two_concurrent_removals_free_everything_once() -> None:
@@ -271,10 +271,10 @@ def test_two_concurrent_removals_free_everything_once() -> None:
         delete_reservation(world.services, caller(), made.id, NOWHERE)
         results = schedule.run(
             world.db,
-            [partial(complete_deprovisioning, world.environment(), ORGANIZATION, made.id) for _ in range(2)],
+            [partial(release_reservation, world.environment(), ORGANIZATION, made.id) for _ in range(2)],
         )
 
-        assert results == [{"outcome": "gone"}] * 2
+        assert results == [{"outcome": "done"}] * 2
         assert (units_held(world.db), world.quota_used()) == (0, 0)
         assert world.telemetry.counts["ReservationsRemoved"] == 1
 
@@ -302,10 +302,10 @@ def test_a_delete_during_a_removal_is_answered_as_one_before_or_after_it() -> No
             world.db,
             [
                 _deleter(world.environment(), made.id),
-                partial(complete_deprovisioning, world.environment(), ORGANIZATION, made.id),
+                partial(release_reservation, world.environment(), ORGANIZATION, made.id),
             ],
         )
 
         assert results[0] is None or isinstance(results[0], NotFound)
-        assert results[1] == {"outcome": "gone"}
+        assert results[1] == {"outcome": "done"}
         assert units_held(world.db) == 0

@@ -10,6 +10,7 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import InsufficientCapacity, NotFound, PreconditionFailed, StateConflict
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.reservations.release_units import Released, release_units
@@ -66,7 +67,7 @@ def test_a_release_and_a_delete_leave_nothing_behind() -> None:
         assert isinstance(results[0], Released | StateConflict)
         seen.add(type(results[0]))
         assert stored(world, made.id).status is Status.DEPROVISIONING
-        assert tear_down(world, made.id) == {"outcome": "gone"}
+        assert tear_down(world, made.id) == {"outcome": "done"}
         assert units_held(world.db) == 0
         assert audit(world.db, now=world.clock.now()) == []
     assert seen == {Released, StateConflict}
@@ -123,7 +124,7 @@ def test_nobody_gets_a_released_unit_before_it_is_free() -> None:
         creator = partial(create_reservation, world.environment(), caller(), request(1))
         results = schedule.run_to_an_answer(world.db, [freer, creator])
 
-        assert results[0] == {"outcome": "released", "message": ""}
+        assert results[0] is Step.DONE
         assert isinstance(results[1], Observed | InsufficientCapacity)
         seen.add(type(results[1]))
         assert audit(world.db) == []

@@ -18,6 +18,7 @@ from gpu_capacity.errors import (
 )
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.reservations.release_units import Released, UnitRelease, release_units
@@ -42,7 +43,7 @@ def world() -> World:
 
 def provisioned(world: World, count: int = 4, **changes: Any) -> Reservation:
     made = reserve(world, count, **changes).reservation
-    assert provision(world, made.id)["outcome"] == "provisioned"
+    assert provision(world, made.id)["outcome"] == "done"
     return stored(world, made.id)
 
 
@@ -61,13 +62,13 @@ def tag_of(world: World, reservation: Reservation) -> str:
     return shown
 
 
-def free(world: World, reservation: Reservation) -> str:
+def free(world: World, reservation: Reservation) -> Step:
     """Run the workflow of a release to its end."""
     for _ in range(3):
-        outcome = release_leaving(world.services, ORGANIZATION, reservation.id)["outcome"]
+        outcome = release_leaving(world.services, ORGANIZATION, reservation.id)
         world.clock.advance(world.behaviour.delete_seconds)
-        if outcome != "waiting":
-            return str(outcome)
+        if outcome is not Step.WAITING:
+            return outcome
     raise AssertionError("the provider does not let go")
 
 
@@ -130,10 +131,10 @@ def test_nobody_gets_the_units_before_the_provider_has_let_go(world: World) -> N
     release(world, before, 0, 1)
 
     assert units_held(world.db) == 8
-    assert release_leaving(world.services, ORGANIZATION, before.id)["outcome"] == "waiting"
+    assert release_leaving(world.services, ORGANIZATION, before.id) is Step.WAITING
     assert units_held(world.db) == 8
     world.clock.advance(world.behaviour.delete_seconds)
-    assert release_leaving(world.services, ORGANIZATION, before.id)["outcome"] == "released"
+    assert release_leaving(world.services, ORGANIZATION, before.id) is Step.DONE
 
     assert units_held(world.db) == 6
     after = stored(world, before.id)
@@ -165,7 +166,7 @@ def test_a_hold_of_a_host_that_was_replaced_in_a_released_unit_is_released(world
     world.load((replace(pod("pod1", 8, version=2), domains=domains),))
 
     release(world, before, 0)
-    assert free(world, before) == "released"
+    assert free(world, before) is Step.DONE
 
     assert {hold.host_id for hold in world.services.provider.held(before.server_owner)} == {
         f"pod1-rack{before.positions[1]:02}-tray{tray:02}" for tray in range(2)
@@ -176,7 +177,7 @@ def test_all_units_may_be_released_and_the_reservation_stays(world: World) -> No
     before = provisioned(world, 2)
 
     released = release(world, before, 0, 1)
-    assert free(world, before) == "released"
+    assert free(world, before) is Step.DONE
 
     shown = get_reservation(world.services, caller(), before.id, NOWHERE)
     assert (shown.reservation.owned_units, shown.reservation.status) == (0, Status.PROVISIONED)
@@ -196,7 +197,7 @@ def test_a_second_release_while_the_first_is_on_its_way(world: World) -> None:
     assert stored(world, before.id).execution != first
     assert first in world.workflows
     assert stored(world, before.id).execution in world.workflows
-    assert free(world, before) == "released"
+    assert free(world, before) is Step.DONE
     assert units_held(world.db) == 2
     assert audit(world.db) == []
 
@@ -233,8 +234,8 @@ def test_a_teardown_ends_what_is_left_and_what_is_leaving(world: World) -> None:
     release(world, before, 1)
 
     delete(world, before.id)
-    assert release_leaving(world.services, ORGANIZATION, before.id)["outcome"] == "superseded"
-    assert tear_down(world, before.id)["outcome"] == "gone"
+    assert release_leaving(world.services, ORGANIZATION, before.id) is Step.SUPERSEDED
+    assert tear_down(world, before.id)["outcome"] == "done"
 
     assert units_held(world.db) == 0
     assert audit(world.db) == []
@@ -373,7 +374,7 @@ def test_a_release_that_the_provider_does_not_finish_is_overdue(world: World) ->
 
     late = release_leaving(world.services, ORGANIZATION, before.id)
 
-    assert late == {"outcome": "overdue", "message": "2 hosts of released units were not free in time"}
+    assert late is Step.UNFINISHED
     assert units_held(world.db) == 2
 
 

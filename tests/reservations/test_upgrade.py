@@ -10,6 +10,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import InsufficientCapacity
 from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Status
@@ -70,7 +71,7 @@ def test_units_of_an_earlier_reservation_are_released(world: World) -> None:
     request = UnitRelease(tag, (record.unit_id(3),))
 
     release_units(world.services, caller(), record.id, NOWHERE, lambda: request)
-    assert release_leaving(world.services, ORGANIZATION, record.id)["outcome"] == "released"
+    assert release_leaving(world.services, ORGANIZATION, record.id) is Step.DONE
 
     assert sorted(world.owners("pod1")) == [2, 4]
     assert {len(tag) for tag in world.owners("pod1").values()} == {6}
@@ -80,7 +81,7 @@ def test_units_of_an_earlier_reservation_are_released(world: World) -> None:
 def test_earlier_workflows_continue(world: World) -> None:
     record = earlier(world)
 
-    assert provision(world, record.id)["outcome"] == "provisioned"
+    assert provision(world, record.id)["outcome"] == "done"
     assert stored(world, record.id).status is Status.PROVISIONED
     assert audit(world.db) == []
 
@@ -91,7 +92,7 @@ def test_earlier_reservations_are_deleted_and_their_racks_are_sold_again(
 ) -> None:
     record = earlier(world, status, **({"unsettled_since": None} if status is Status.PROVISIONED else {}))
     delete(world, record.id)
-    assert tear_down(world, record.id) == {"outcome": "gone"}
+    assert tear_down(world, record.id) == {"outcome": "done"}
 
     assert units_held(world.db) == 0
     assert records(world) == ["gone"]

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
+from gpu_capacity.reservations.provisioning import abandon_provisioning
+from gpu_capacity.runtime import composition
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import SETTLE, STEP
+from testkit.handlers.sample_events import SAMPLE_ID
 from testkit.handlers.stage import Stage
-from testkit.world import set_quota
+from testkit.world import ORGANIZATION, set_quota
 from tests.functional.api_cases import API_CASES
 from tests.functional.task_cases import TASK_CASES
 from tests.template import exercise_claims, exercise_vm_lives, exercise_vms
@@ -66,7 +69,7 @@ def _counted_from_creation_to_release(stage: Stage) -> None:
     given.quota(stage)
     assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
     assert stage.request_event("delete_reservation", "accepted").status == 202
-    assert stage.run_step("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+    assert stage.run_step("release_reservation", dict(STEP))["outcome"] == "done"
 
 
 def _placed_and_changed_by_environments_that_know_no_region(stage: Stage) -> None:
@@ -82,9 +85,11 @@ def _counted_until_it_failed(stage: Stage) -> None:
     given.inventory(stage)
     given.quota(stage)
     assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
-    stage.run_step("begin_provisioning", dict(STEP))
-    stage.run_event("reservation_steps", "abandon_provisioning_server_failed")
-    assert stage.run_step("fail_provisioning", dict(STEP))["outcome"] == "failed"
+    stage.run_step("provision_reservation", dict(STEP))
+    abandon_provisioning(composition.services(), (ORGANIZATION, SAMPLE_ID), "a host is unfit")
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
+    stage.clock.advance(30)
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "done"
 
 
 def _removed_without_a_key(stage: Stage) -> None:
@@ -93,7 +98,7 @@ def _removed_without_a_key(stage: Stage) -> None:
     path = f"/api/v2/reservations/{identity}"
     event = sample_events.with_path(sample_events.read("delete_reservation", "accepted"), path)
     assert stage.request("delete_reservation", event).status == 202
-    assert stage.run_step("complete_deprovisioning", STEP | {"reservation": identity})["outcome"] == "gone"
+    assert stage.run_step("release_reservation", STEP | {"reservation": identity})["outcome"] == "done"
 
 
 def _deleted_by_a_rival_meanwhile(stage: Stage) -> None:

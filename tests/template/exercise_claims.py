@@ -144,7 +144,7 @@ def _served_after_a_reservation_is_gone(stage: Stage) -> None:
     given.reserved(stage)
     _create(stage, 500)
     assert stage.request_event("delete_reservation", "accepted").status == 202
-    stage.run_step("complete_deprovisioning", dict(STEP))
+    stage.run_step("release_reservation", dict(STEP))
     _fill(stage, ["uk-lon-1"])
 
 

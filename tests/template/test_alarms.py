@@ -163,7 +163,7 @@ def _holder_overdue(stage: Stage) -> None:
 def _event_lost(stage: Stage) -> None:
     arrangements.deleted_and_swept(stage)
     stage.functions.down = True
-    assert stage.run_event("reservation_steps", "complete_deprovisioning")["outcome"] == "gone"
+    assert stage.run_event("reservation_steps", "release_reservation")["outcome"] == "done"
 
 
 def _record_unreadable(stage: Stage) -> None:

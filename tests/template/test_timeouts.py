@@ -40,7 +40,7 @@ TASKS: Final = {
 }
 """By machine and step: the time that the machine gives it, if it does, and its function."""
 
-OF_MANY_HOSTS: Final = {"pin_unit_servers", "delete_unit_servers", "sweep_servers", "settle_placement"}
+OF_MANY_HOSTS: Final = {"provision_reservation", "release_reservation", "settle_placement"}
 
 
 @pytest.mark.parametrize(("machine", "step"), TASKS)

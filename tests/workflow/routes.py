@@ -19,40 +19,16 @@ ANY: Final = "any"
 
 # (machine, step, outcome) to the next task, or to the state in which the execution ends.
 ROUTES: Mapping[tuple[str, str, str], str] = {
-    ("provision", "begin_provisioning", "proceed"): "PinUnitServers",
-    ("provision", "begin_provisioning", "undo"): "DeleteUnitServers",
-    ("provision", "begin_provisioning", "superseded"): "Superseded",
-    ("provision", "pin_unit_servers", "pinned"): "CheckServers",
-    ("provision", "pin_unit_servers", "failed"): "AbandonProvisioning",
-    ("provision", "pin_unit_servers", "fenced"): "AbandonProvisioning",
-    ("provision", "check_servers", "ready"): "CompleteProvisioning",
-    ("provision", "check_servers", "waiting"): "CheckServers",
-    ("provision", "check_servers", "failed"): "AbandonProvisioning",
-    ("provision", "check_servers", "superseded"): "Superseded",
-    ("provision", "complete_provisioning", "provisioned"): "Provisioned",
-    ("provision", "complete_provisioning", "superseded"): "Provisioned",
-    ("provision", "abandon_provisioning", "undo"): "DeleteUnitServers",
-    ("provision", "abandon_provisioning", "superseded"): "Superseded",
-    ("provision", "delete_unit_servers", "deleting"): "SweepServers",
-    ("provision", "delete_unit_servers", "superseded"): "SweepServers",
-    ("provision", "sweep_servers", "clear"): "FailProvisioning",
-    ("provision", "sweep_servers", "waiting"): "SweepServers",
-    ("provision", "sweep_servers", "overdue"): "Unfinished",
-    ("provision", "sweep_servers", "superseded"): "Superseded",
-    ("provision", "fail_provisioning", "failed"): "Undone",
-    ("provision", "fail_provisioning", "waiting"): "SweepServers",
-    ("provision", "fail_provisioning", "superseded"): "Undone",
-    ("deprovision", "begin_deprovisioning", "proceed"): "DeleteUnitServers",
-    ("deprovision", "begin_deprovisioning", "superseded"): "Superseded",
-    ("deprovision", "delete_unit_servers", "deleting"): "SweepServers",
-    ("deprovision", "delete_unit_servers", "superseded"): "SweepServers",
-    ("deprovision", "sweep_servers", "clear"): "CompleteDeprovisioning",
-    ("deprovision", "sweep_servers", "waiting"): "SweepServers",
-    ("deprovision", "sweep_servers", "overdue"): "Unfinished",
-    ("deprovision", "sweep_servers", "superseded"): "Superseded",
-    ("deprovision", "complete_deprovisioning", "gone"): "Gone",
-    ("deprovision", "complete_deprovisioning", "waiting"): "SweepServers",
-    ("deprovision", "complete_deprovisioning", "superseded"): "Gone",
+    ("provision", "provision_reservation", "again"): "Provision",
+    ("provision", "provision_reservation", "waiting"): "Provision",
+    ("provision", "provision_reservation", "done"): "Done",
+    ("provision", "provision_reservation", "unfinished"): "Unfinished",
+    ("provision", "provision_reservation", "superseded"): "Done",
+    ("deprovision", "release_reservation", "again"): "Release",
+    ("deprovision", "release_reservation", "waiting"): "Release",
+    ("deprovision", "release_reservation", "done"): "Done",
+    ("deprovision", "release_reservation", "unfinished"): "Unfinished",
+    ("deprovision", "release_reservation", "superseded"): "Done",
     ("start_vm", "begin_vm_start", "proceed"): "StartVmServer",
     ("start_vm", "begin_vm_start", "waiting"): "BeginVmStart",
     ("start_vm", "begin_vm_start", "failed"): "AbandonVmStart",
@@ -96,12 +72,6 @@ ROUTES: Mapping[tuple[str, str, str], str] = {
 
 # The outcomes that lead to each step; the machine is driven there first.
 USUAL: Mapping[str, str] = {
-    "begin_provisioning": "proceed",
-    "pin_unit_servers": "pinned",
-    "check_servers": "ready",
-    "begin_deprovisioning": "proceed",
-    "delete_unit_servers": "deleting",
-    "sweep_servers": "clear",
     "begin_vm_start": "proceed",
     "start_vm_server": "started",
     "sweep_vm_server": "gone",
@@ -109,16 +79,11 @@ USUAL: Mapping[str, str] = {
 }
 UNDO: Mapping[str, str] = {
     **USUAL,
-    "pin_unit_servers": "failed",
-    "abandon_provisioning": "undo",
     "start_vm_server": "failed",
     "abandon_vm_start": "undo",
     "fail_vm_start": "failed",
 }
 TURNED_BACK: Mapping[str, frozenset[str]] = {
-    "provision": frozenset(
-        {"abandon_provisioning", "delete_unit_servers", "sweep_servers", "fail_provisioning"}
-    ),
     "start_vm": frozenset({"abandon_vm_start", "sweep_vm_server", "fail_vm_start", "restart_vms_beside"}),
 }
 """By machine the steps that it only comes to once it takes back what was done."""
@@ -132,7 +97,7 @@ def states_until_work(machine: str, step: str, outcome: str) -> str:
 
     def answer(_function: str, task: Any) -> dict[str, Any]:
         answered.append(task["step"])
-        return {"outcome": usual[task["step"]], "units": [7], "message": "a message", "seconds": 0}
+        return {"outcome": usual[task["step"]], "message": "a message", "seconds": 0}
 
     clock = FakeClock()
     payload = {"organization": "o", "reservation": "r", "claim": "c", "vm": "v", "placement": "p"}

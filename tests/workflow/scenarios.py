@@ -44,7 +44,7 @@ def provision() -> tuple[Stage, str]:
 
 
 def undo() -> tuple[Stage, str]:
-    """One of the four servers fails, so everything is undone."""
+    """One of the four hosts is unfit, so everything is undone."""
     # The reservation fills the pod, so it gets the broken host wherever it is placed.
     behaviour = SimulatedBehaviour(ready_seconds=20, delete_seconds=3, failing_hosts=frozenset({BROKEN_HOST}))
     stage = Stage(World(pods=(pod("pod1", 2),), behaviour=behaviour, trusting=True))
@@ -62,27 +62,14 @@ def deprovision() -> tuple[Stage, str]:
     return stage, reservation
 
 
-_PIN: tuple[Step, ...] = (
-    ("begin_provisioning", 1),
-    ("pin_unit_servers", 1),
-    ("pin_unit_servers", 2),
-    *(("check_servers", number) for number in range(1, 6)),
-)
-_DELETE: tuple[Step, ...] = (
-    ("delete_unit_servers", 1),
-    ("delete_unit_servers", 2),
-    ("sweep_servers", 1),
-    ("sweep_servers", 2),
-)
+def _calls(step: str, count: int) -> tuple[Step, ...]:
+    return tuple((step, number) for number in range(1, count + 1))
+
 
 SCENARIOS = {
-    "provision": Scenario(provision, (*_PIN, ("complete_provisioning", 1)), Status.PROVISIONED),
-    "undo": Scenario(
-        undo, (*_PIN, ("abandon_provisioning", 1), *_DELETE, ("fail_provisioning", 1)), Status.ERROR
-    ),
-    "deprovision": Scenario(
-        deprovision, (("begin_deprovisioning", 1), *_DELETE, ("complete_deprovisioning", 1)), None
-    ),
+    "provision": Scenario(provision, _calls("provision_reservation", 2), Status.PROVISIONED),
+    "undo": Scenario(undo, _calls("provision_reservation", 3), Status.ERROR),
+    "deprovision": Scenario(deprovision, _calls("release_reservation", 2), None),
 }
 
 EVERY_SCENARIO = [pytest.param(scenario, id=name) for name, scenario in SCENARIOS.items()]
@@ -97,10 +84,5 @@ def _steps(wanted: Callable[[str, str], bool]) -> list[ParameterSet]:
     ]
 
 
-# If one of these fails, the machine undoes what was done. If another one fails, it ends unfinished.
-_DISPENSABLE = ("pin_unit_servers", "check_servers")
-
 EVERY_STEP = _steps(lambda _, __: True)
-DISPENSABLE_STEPS = _steps(lambda _, step: step in _DISPENSABLE)
-INDISPENSABLE_STEPS = _steps(lambda _, step: step not in _DISPENSABLE)
 STEPS_OF_PROVISIONING = _steps(lambda name, _: name != "deprovision")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.capacity_claims.settle import Step
-from gpu_capacity.placements import settle
-from gpu_capacity.reservations import deprovisioning, provisioning
+from gpu_capacity.capacity_claims import settle as settle_claim
+from gpu_capacity.placements import settle as settle_placement
+from gpu_capacity.reservations import holds, retired
 from gpu_capacity.vms import lifecycle as vm_lifecycle
 from testkit.state_machine_definition import DefinitionError, substitute, ways_out
 from testkit.workflow.definitions import (
@@ -82,14 +82,17 @@ def test_every_task_runs_the_step_whose_name_it_has_or_begins_with(machine: str,
     assert step in steps()[state["Resource"]]
 
 
-def test_every_step_of_a_function_is_a_task_of_some_machine() -> None:
+def test_every_step_of_a_function_is_a_task_of_some_machine_or_was_one() -> None:
     named = {
         (state["Resource"], state["Arguments"]["step"])
         for machine in MACHINES
         for _, state, _ in all_states(definition(machine))
         if state["Type"] == "Task"
     }
-    assert named == {(function, step) for function, having in steps().items() for step in having}
+    of_earlier_versions = {("reservation_steps", step) for step in retired.STEPS}
+    known = {(function, step) for function, having in steps().items() for step in having}
+    assert named == known - of_earlier_versions
+    assert known > of_earlier_versions
 
 
 def test_every_step_belongs_to_one_noun() -> None:
@@ -144,15 +147,11 @@ def test_an_execution_that_hangs_is_timed_out_after_every_deadline_in_the_record
 def _outcomes() -> dict[str, set[str]]:
     """Every outcome that a step's code can return, read from the code itself."""
     found = {
-        "settle_capacity_claim": {step.value for step in Step},
-        "settle_placement": {step.value for step in settle.Step},
+        "settle_capacity_claim": {step.value for step in settle_claim.Step},
+        "settle_placement": {step.value for step in settle_placement.Step},
         "restart_vms_beside": {ANY},
     }
-    for module in (provisioning, deprovisioning):
-        for function in _functions(module):
-            outcomes = {o for node in ast.walk(function) if isinstance(node, ast.Return) for o in _told(node)}
-            if outcomes and not function.name.startswith("_"):
-                found[function.name] = outcomes
+    found |= {f"{what}_reservation": {step.value for step in holds.Step} for what in ("provision", "release")}
     return found | _outcomes_of_vms()
 
 
@@ -178,21 +177,6 @@ def _outcomes_of_vms() -> dict[str, set[str]]:
         return outcomes
 
     return {name: reported(name) for name in functions if not name.startswith("_") and reported(name)}
-
-
-def _told(answer: ast.Return) -> set[str]:
-    reported = set()
-    for node in ast.walk(answer):
-        if isinstance(node, ast.Name) and node.id == "SUPERSEDED":
-            reported.add(str(provisioning.SUPERSEDED["outcome"]))
-        if isinstance(node, ast.Name) and node.id == "_failed":
-            reported.add(str(provisioning._failed("")["outcome"]))
-        if isinstance(node, ast.Dict):
-            for key, value in zip(node.keys, node.values, strict=True):
-                if isinstance(key, ast.Constant) and key.value == "outcome":
-                    assert isinstance(value, ast.Constant)
-                    reported.add(str(value.value))
-    return reported
 
 
 def test_the_table_of_routes_has_every_step_and_every_outcome() -> None:

@@ -91,8 +91,8 @@ def test_the_teardown_stops_the_execution_that_reconcile_started_last() -> None:
     stage.check_settled()
 
 
-@pytest.mark.parametrize("host", range(4))
-def test_a_pin_in_progress_during_the_whole_teardown_is_refused_by_the_fence(host: int) -> None:
+@pytest.mark.parametrize("unit", range(2))
+def test_a_hold_in_progress_during_the_whole_teardown_is_refused_by_the_fence(unit: int) -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
 
     def delete_and_sweep(_operation: str, _parameters: dict[str, object]) -> None:
@@ -100,7 +100,7 @@ def test_a_pin_in_progress_during_the_whole_teardown_is_refused_by_the_fence(hos
         stage.execution("deprovision", reservation).run()
         assert stage.status(reservation) is None
 
-    hook = stage.world.db.before("transact_write_items", delete_and_sweep, skip=host)
+    hook = stage.world.db.before("transact_write_items", delete_and_sweep, skip=unit)
     stage.run_all()
     assert hook.fired == 1
     assert stage.live_servers() == set()
@@ -108,13 +108,13 @@ def test_a_pin_in_progress_during_the_whole_teardown_is_refused_by_the_fence(hos
     stage.check_settled()
 
 
-@pytest.mark.parametrize("host", range(4))
-def test_a_pin_applied_between_the_delete_and_the_fence_is_swept(host: int) -> None:
+@pytest.mark.parametrize("unit", range(2))
+def test_a_hold_between_the_delete_and_the_fence_is_released(unit: int) -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
     stage.world.db.before(
-        "transact_write_items", lambda _operation, _parameters: stage.delete(reservation), skip=host
+        "transact_write_items", lambda _operation, _parameters: stage.delete(reservation), skip=unit
     )
-    while len(stage.live_servers()) <= host:
+    while len(stage.live_servers()) <= 2 * unit:
         stage.advance()
     assert stage.status(reservation) is Status.DEPROVISIONING
     stage.run_all(newest_first=True)
@@ -157,7 +157,7 @@ def test_during_the_teardown_a_reservation_keeps_its_racks_and_shows_when_it_was
     assert stage.owners("pod1") == {}
 
 
-def test_hardware_that_left_the_inventory_meanwhile_is_swept_as_well() -> None:
+def test_hardware_that_left_the_inventory_meanwhile_is_released_as_well() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     pod = stage.world.pods[0]
     record = stage.record(reservation)

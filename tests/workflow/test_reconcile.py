@@ -11,8 +11,8 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.upkeep.reconcile import ReconcileReport, reconcile
 from testkit.state_machine import ExecutionStatus
-from testkit.workflow.faults import fails
 from testkit.workflow.stage import Stage
+from tests.workflow.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from testkit.workflow.faults import Run
@@ -38,10 +38,7 @@ def test_without_unsettled_records_reconcile_does_nothing() -> None:
 
 @pytest.mark.parametrize("settled", [Status.PROVISIONED, Status.ERROR, None])
 def test_a_settled_record_is_not_even_read(settled: Status | None) -> None:
-    stage = Stage()
-    if settled is Status.ERROR:
-        stage.disturb("check_servers", fails, times=None)
-    reservation = stage.reserve()
+    stage, reservation = SCENARIOS["undo" if settled is Status.ERROR else "provision"].prepare()
     stage.run_all()
     if settled is None:
         stage.delete(reservation)
@@ -118,9 +115,9 @@ def test_a_teardown_that_cannot_stop_the_provisioning_retries_until_it_can() -> 
         finally:
             stage.workflows.down = False
 
-    stage.disturb("begin_deprovisioning", without_service, times=3)
+    stage.disturb("release_reservation", without_service, times=3)
     stage.run_all(newest_first=True)
-    assert [call.step for call in stage.calls].count("begin_deprovisioning") == 4
+    assert [call.step for call in stage.calls].count("release_reservation") == 5
     assert stage.status(reservation) is None
     assert stage.execution("provision", reservation).status is ExecutionStatus.ABORTED
     stage.check_settled()
@@ -219,7 +216,7 @@ def test_a_delete_after_reconcile_recorded_an_attempt_stops_the_execution_starte
     stage.world.db.after("put_item", delete_and_tear_down)
     assert stage.reconcile().restarted == 1
     stage.run_all()
-    assert stage.execution("provision", reservation, attempt=1).visited[-1] == "Superseded"
+    assert stage.execution("provision", reservation, attempt=1).visited[-1] == "Done"
     assert stage.status(reservation) is None
     stage.check_settled()
 
@@ -227,7 +224,6 @@ def test_a_delete_after_reconcile_recorded_an_attempt_stops_the_execution_starte
 def test_a_workflow_that_takes_longer_than_allowed_is_counted_as_overdue() -> None:
     stage = Stage()
     reservation = stage.reserve()
-    stage.advance()
     limits = stage.services.limits
     allowed = limits.provisioning_seconds_max + limits.teardown_seconds_max + limits.reconcile_grace_seconds
     assert stage.reconcile(after_seconds=allowed).overdue == 0

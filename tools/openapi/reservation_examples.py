@@ -44,7 +44,7 @@ RESERVATION: Final[Json] = {
         "provisioningStatus": "pending",
         "provisioningStatusDetail": {
             "reason": "Provisioning",
-            "message": "2 units claimed; starting servers on 36 hosts begins in a moment",
+            "message": "2 units claimed; holding 36 hosts begins in a moment",
         },
         "healthStatus": "healthy",
         "healthStatusDetail": {"reason": "Healthy", "message": "36 hosts in service"},

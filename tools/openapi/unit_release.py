@@ -86,7 +86,7 @@ def operation_text(tag: str, reservation: Json) -> OperationText:
 def _without_one(reservation: Json) -> Json:
     detail = {
         "reason": "Provisioned",
-        "message": "servers were started on 18 hosts of 1 unit; 1 released unit will be free in a moment",
+        "message": "18 hosts of 1 unit are held; 1 released unit will be free in a moment",
     }
     return {
         **reservation,

@@ -1,17 +1,16 @@
-"""Workflow steps that delete servers, for the undo of provisioning and for deletion. Each is idempotent.
+"""The workflow that gives back what a deleted reservation has, or units that its customer has released.
 
-Their order ensures that no hardware is sold with a server of an earlier holder on it: fence the provider,
-stop the provisioning, delete servers unit by unit, sweep until the provider lists none, and only then
-release. No step has an undo: a teardown is never turned back, only repeated from any step.
+The order ensures that no hardware is sold with something of an earlier holder on it: the placements and their
+servers go first, then the provider is fenced and releases the hosts, and only when it lists none of them the
+bookings end and the record goes. Nothing here has an undo: a teardown is never turned back, only repeated.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.holders.advance import demand_change
-from gpu_capacity.providers.port import HoldState
-from gpu_capacity.reservations.provisioning import SUPERSEDED, owned_domain
+from gpu_capacity.reservations.holds import Step, release_all
 from gpu_capacity.reservations.record import Status, execution_name
 from gpu_capacity.reservations.releasing import give_back, refund, release_leaving
 
@@ -21,90 +20,50 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.roles import HasWorkflows
     from gpu_capacity.reservations.provisioning import Needs as ProvisioningNeeds
     from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.reservations.roles import HasDependants
 
-    class Needs(ProvisioningNeeds, HasWorkflows, Protocol):
+    class Needs(ProvisioningNeeds, HasDependants, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 
-ACTOR = "workflow:deprovision"
+ACTOR: Final = "workflow:deprovision"
 
 
-def begin_deprovisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Fence the provider and stop the provisioning.
-
-    Returns:
-        ``proceed`` with the positions of the units, or ``superseded``.
-    """
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is not None and reservation.is_releasing:
-        return {"outcome": "proceed", "units": []}
-    if reservation is None or reservation.status is not Status.DEPROVISIONING:
-        return SUPERSEDED
-    services.provider.fence(reservation.server_owner)
-    name = execution_name("provision", reservation, reservation.provision_attempt)
-    services.workflows.stop("provision", name, "the reservation is being deleted")
-    return {"outcome": "proceed", "units": list(reservation.positions)}
-
-
-def delete_unit_servers(
-    services: Needs, organization_id: str, reservation_id: str, position: int
-) -> dict[str, Any]:
-    """Begin to delete the servers of one owned domain.
+def release_reservation(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
+    """Do what a reservation needs next that is deleted, or whose customer has released units.
 
     Returns:
-        ``deleting`` or ``superseded``.
-    """
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is None or not _is_going_away(reservation):
-        return SUPERSEDED
-    domain = owned_domain(services, reservation, position)
-    if domain is not None:
-        services.provider.release(reservation.server_owner, [host.id for host in domain.hosts])
-    return {"outcome": "deleting"}
-
-
-def sweep_servers(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Begin to delete all servers that are left.
-
-    Asks the provider and not the topology, so a server on a host that was replaced since is found as well.
-
-    Returns:
-        ``clear`` if there are none; ``waiting``; ``overdue`` with a message; or ``superseded``.
-    """
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is not None and reservation.is_releasing:
-        return release_leaving(services, organization_id, reservation_id)
-    if reservation is None or not _is_going_away(reservation):
-        return SUPERSEDED
-    services.provider.fence(reservation.server_owner)
-    servers = services.provider.held(reservation.server_owner)
-    if not servers:
-        return {"outcome": "clear"}
-    services.provider.release(
-        reservation.server_owner, [s.host_id for s in servers if s.state is not HoldState.RELEASING]
-    )
-    begun = reservation.deleted_at or reservation.deadline or reservation.created_at
-    if services.clock.now() >= begun + services.limits.teardown_seconds_max:
-        return {"outcome": "overdue", "message": f"{len(servers)} servers could not be deleted in time"}
-    return {"outcome": "waiting"}
-
-
-def complete_deprovisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Release the capacity, if no server is left on it, and remove the record.
-
-    Returns:
-        ``gone``; ``waiting`` while a server is left, or after a lost race; or ``superseded``.
+        An outcome of ``Step``.
 
     Raises:
         StorageUnavailable: the outcome is unknown, or the quota's count is less than the record's.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None:
-        return {"outcome": "gone"}
+        return Step.DONE.outcome
+    if reservation.is_releasing:
+        return release_leaving(services, organization_id, reservation_id).outcome
     if reservation.status is not Status.DEPROVISIONING:
-        return SUPERSEDED
-    if services.provider.held(reservation.server_owner):
-        return {"outcome": "waiting"}
+        return Step.SUPERSEDED.outcome
+    if not services.dependants.release(reservation):
+        return Step.WAITING.outcome
+    name = execution_name("provision", reservation, reservation.provision_attempt)
+    services.workflows.stop("provision", name, "the reservation is being deleted")
+    released = release_all(services, reservation)
+    if released is Step.DONE:
+        released = complete_deprovisioning(services, reservation)
+    return released.outcome
+
+
+def complete_deprovisioning(services: Needs, reservation: Reservation) -> Step:
+    """Release the capacity of a deleted reservation, and remove the record. Its provider must list no hold.
+
+    Returns:
+        ``done``, or ``waiting`` after a lost race.
+
+    Raises:
+        StorageUnavailable: the outcome is unknown, or the quota's count is less than the record's.
+    """
     # Before the record is removed: only the record says what has to be released.
     give_back(services, reservation)
     back = refund(services, reservation)
@@ -120,15 +79,8 @@ def complete_deprovisioning(services: Needs, organization_id: str, reservation_i
             "gone",
             organization=reservation.organization_id,
         )
-        return {"outcome": "gone"}
-    # A repeat of this step, or the record changed since it was read.
-    found = services.reservations.get(organization_id, reservation_id)
+        return Step.DONE
+    # Somebody else has removed the record, or changed it since it was read.
+    found = services.reservations.get(reservation.organization_id, reservation.id)
     demand_change(found, reservation, refused)
-    return {"outcome": "gone"} if found is None else {"outcome": "waiting"}
-
-
-def _is_going_away(reservation: Reservation) -> bool:
-    """Whether it is being torn down, or its provisioning is being undone."""
-    return reservation.status is Status.DEPROVISIONING or (
-        reservation.status is Status.PROVISIONING and reservation.failure is not None
-    )
+    return Step.DONE if found is None else Step.WAITING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import StorageUnavailable
@@ -12,6 +12,7 @@ from gpu_capacity.holders.advance import advance, demand_change
 from gpu_capacity.holders.quota_store import uncount
 from gpu_capacity.inventory.bookings import new_tag
 from gpu_capacity.providers.port import HoldState
+from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.observation import domains_of
 
 if TYPE_CHECKING:
@@ -93,14 +94,14 @@ def withdraw(services: Needs, claiming: Reservation) -> bool:
     return False
 
 
-def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id: str) -> Step:
     """Free the units that the customer of a provisioned reservation has released: hosts first, then bookings.
 
     The fence makes late requests to hold harmless; a provisioned reservation holds all that it ever will.
     Asks the provider and not the topology, so a hold of a host that was replaced since is found as well.
 
     Returns:
-        ``released``; ``waiting`` while the provider has hosts of them; ``overdue`` with a message; or
+        ``done``; ``waiting`` while the provider has hosts of them; ``unfinished`` if that took too long; or
         ``superseded``.
 
     Raises:
@@ -108,7 +109,7 @@ def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id
     """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not reservation.is_releasing:
-        return {"outcome": "superseded", "message": ""}
+        return Step.SUPERSEDED
     owner = reservation.server_owner
     services.provider.fence(owner)
     kept = _hosts_of(services, reservation)
@@ -117,8 +118,7 @@ def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id
         releasing = [hold.host_id for hold in holds if hold.state is not HoldState.RELEASING]
         services.provider.release(owner, releasing)
         overdue = reservation.deadline is not None and services.clock.now() >= reservation.deadline
-        message = f"{len(holds)} hosts of released units were not free in time" if overdue else ""
-        return {"outcome": "overdue" if overdue else "waiting", "message": message}
+        return Step.UNFINISHED if overdue else Step.WAITING
     freed = reservation.leaving
     for run in freed:
         _end(services, reservation, run)
@@ -137,7 +137,7 @@ def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id
         organization=reservation.organization_id,
         units=sum(run.placement.count for run in freed),
     )
-    return {"outcome": "released", "message": ""}
+    return Step.DONE
 
 
 def _freed(reservation: Reservation, freed: Collection[Run]) -> Reservation | None:

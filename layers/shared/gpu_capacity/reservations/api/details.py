@@ -61,17 +61,17 @@ def _provisioning(reservation: Reservation) -> tuple[str, str]:
         case Status.CLAIMING:
             explained = "Provisioning", CLAIMING
         case Status.PENDING:
-            explained = "Provisioning", f"{units} claimed; starting servers on {hosts} begins in a moment"
+            explained = "Provisioning", f"{units} claimed; holding {hosts} begins in a moment"
         case Status.PROVISIONING if why is not None:
-            explained = "DependencyFailed", f"provisioning failed and its servers are being deleted: {why}"
+            explained = "DependencyFailed", f"provisioning failed and its hosts are being released: {why}"
         case Status.PROVISIONING:
-            explained = "Provisioning", f"starting servers on {hosts} of {units}"
+            explained = "Provisioning", f"holding {hosts} of {units}"
         case Status.PROVISIONED:
-            explained = "Provisioned", f"servers were started on {hosts} of {units}{_freed(reservation)}"
+            explained = "Provisioned", f"{hosts} of {units} are held{_freed(reservation)}"
         case Status.ERROR:
             explained = "Errored", f"{why}; nothing is reserved, so delete it and create another one"
         case _:
-            explained = "Deprovisioning", "its servers are being deleted; then its units are given back"
+            explained = "Deprovisioning", "its hosts are being released; then its units are given back"
     return explained
 
 

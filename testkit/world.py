@@ -62,6 +62,7 @@ EVERY_PERMISSION = frozenset(
         Permission.READ_PLACEMENTS,
         Permission.UPDATE_PLACEMENTS,
         Permission.DELETE_PLACEMENTS,
+        Permission.OPERATE_PLACEMENTS,
         Permission.READ_TOPOLOGY,
         Permission.READ_CAPACITY_CLAIMS,
         Permission.WRITE_CAPACITY_CLAIMS,

@@ -17,6 +17,7 @@ CUSTOMERS = [
     Permission.READ_PLACEMENTS,
     Permission.UPDATE_PLACEMENTS,
     Permission.DELETE_PLACEMENTS,
+    Permission.OPERATE_PLACEMENTS,
 ]
 OPERATORS = [
     Permission.READ_RESERVATIONS,
@@ -63,6 +64,7 @@ def test_the_names_of_permissions_in_tokens_never_change() -> None:
         "placements:read",
         "placements:update",
         "placements:delete",
+        "placements:operate",
         "operator",
     }
 

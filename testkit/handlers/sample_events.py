@@ -113,10 +113,12 @@ def refusals(function: str) -> dict[str, dict[str, Any]]:
 
 
 def _naming(success: dict[str, Any], other: Callable[[str], str]) -> dict[str, Any]:
-    """What differs where another id is named: in the path, and in a body that repeats it."""
-    ((parameter, found),) = success["pathParameters"].items()
-    named = {"pathParameters": {parameter: other(found)}}
-    return named | {"body": {"id": other(found)}} if "id" in success.get("body", {}) else named
+    """What differs where other ids are named: in the path, and in a body that repeats one."""
+    named: dict[str, Any] = {
+        "pathParameters": {name: other(found) for name, found in success["pathParameters"].items()}
+    }
+    body = success.get("body", {})
+    return named | {"body": {"id": other(body["id"])}} if "id" in body else named
 
 
 def _sent_by(profile: str) -> dict[str, Any]:

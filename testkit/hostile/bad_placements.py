@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PLACEMENT: Final = placement_body()
+SERVERS: Final = f"{PLACEMENTS}/placement of owner/servers"
 SPREAD: Final = placement_body(constraints={"policy": "spread"})
 REQUIRED: Final = (
     "metadata",
@@ -169,6 +170,9 @@ def _ids() -> Iterator[Bad]:
         for method, sent in (("GET", None), ("PUT", json.dumps(PLACEMENT)), ("DELETE", None)):
             ask = Ask(method, f"{PLACEMENTS}/{identity}", sent)
             yield Bad(f"placement: id {name}", ask, 400 if len(identity) > 63 else 404, values)
+        for method, action in (("GET", ""), ("POST", "/stop"), ("POST", "/reconcile")):
+            ask = Ask(method, f"{SERVERS}/{identity}{action}")
+            yield Bad(f"server: id {name}", ask, 400 if len(identity) > 128 else 404, values)
 
 
 def _requests() -> Iterator[Bad]:
@@ -178,7 +182,18 @@ def _requests() -> Iterator[Bad]:
     yield Bad("placement: type", replace(here, headers=(("content-type", "text/plain"),)), 415)
     for name, value in (("limit", "0"), ("limit", SECRET), ("tag", SECRET), ("cursor", SECRET)):
         yield Bad(f"placements: {name}", Ask("GET", PLACEMENTS, query=((name, value),)), 400, (SECRET,))
+    server = f"{SERVERS}/server of owner"
+    for value in ("yes", "1", "TRUE", SECRET):
+        reboot = Ask("POST", f"{server}/reboot", query=(("hard", value),))
+        yield Bad("server: hard", reboot, 400, (SECRET,))
+    yield Bad("server: start has no query", Ask("POST", f"{server}/start", query=(("hard", "true"),)), 400)
+    for tag in ('"a"', 'W/"a"', "*", "a", SECRET):
+        ask = Ask("POST", f"{server}/reconcile", headers=(("if-match", tag),))
+        yield Bad("server: condition", ask, 409, (SECRET,))
     for method, path in (
+        ("POST", SERVERS),
+        ("DELETE", server),
+        ("GET", f"{server}/stop"),
         ("PUT", PLACEMENTS),
         ("PATCH", PLACEMENTS),
         ("DELETE", PLACEMENTS),

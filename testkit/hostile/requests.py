@@ -22,6 +22,7 @@ from testkit.hostile.service import (
 )
 from testkit.world import ORGANIZATION
 
+SERVERS: Final = f"{PLACEMENTS}/placement of owner/servers"
 IN_ORGANIZATION: Final = (("organizationID", ORGANIZATION),)
 FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
 
@@ -43,6 +44,19 @@ ASKS: Final[dict[str, Ask]] = {
     # An entity tag that no client can have: whoever may release is told so, and nobody else.
     "release_reservation_units": RELEASE,
     "release_reservation_units (organization named)": replace(RELEASE, query=IN_ORGANIZATION),
+    "list_placement_servers": Ask("GET", SERVERS),
+    "list_placement_servers (organization named)": Ask("GET", SERVERS, query=IN_ORGANIZATION),
+    "get_placement_server": Ask("GET", f"{SERVERS}/server of owner"),
+    "get_placement_server (organization named)": Ask(
+        "GET", f"{SERVERS}/server of owner", query=IN_ORGANIZATION
+    ),
+    "start_placement_server": Ask("POST", f"{SERVERS}/server of owner/start"),
+    "stop_placement_server": Ask("POST", f"{SERVERS}/server of owner/stop"),
+    "reboot_placement_server": Ask("POST", f"{SERVERS}/server of owner/reboot"),
+    "reconcile_placement_server": Ask("POST", f"{SERVERS}/server of owner/reconcile"),
+    "reconcile_placement_server (organization named)": Ask(
+        "POST", f"{SERVERS}/server of owner/reconcile", query=IN_ORGANIZATION
+    ),
     "list_reservation_units": Ask("GET", UNITS),
     "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
     "get_organization_topology": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/topology"),
@@ -87,6 +101,15 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "delete_reservation (organization named)": (202, 404, 404, 403, 202),
     "release_reservation_units": (412, 404, 404, 403, 404),
     "release_reservation_units (organization named)": (412, 404, 404, 403, 412),
+    "list_placement_servers": (200, 404, 404, 200, 404),
+    "list_placement_servers (organization named)": (200, 404, 404, 200, 200),
+    "get_placement_server": (200, 404, 404, 200, 404),
+    "get_placement_server (organization named)": (200, 404, 404, 200, 200),
+    "start_placement_server": (202, 404, 404, 403, 403),
+    "stop_placement_server": (202, 404, 404, 403, 403),
+    "reboot_placement_server": (202, 404, 404, 403, 403),
+    "reconcile_placement_server": (202, 404, 404, 403, 403),
+    "reconcile_placement_server (organization named)": (202, 404, 404, 403, 403),
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_organization_reservation_units": (200, 200, 403, 200, 200),
     "get_organization_topology": (200, 200, 403, 200, 200),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.http.operations import OPERATIONS, Operation
+from gpu_capacity.placements.settle import Step, host_ids, settle_placement
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.runtime import composition
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
@@ -41,6 +42,7 @@ ALL: Final = (
     "placements:read",
     "placements:update",
     "placements:delete",
+    "placements:operate",
     "capacityclaims:read",
     "capacityclaims:write",
 )
@@ -233,12 +235,28 @@ def _furnished(stage: Stage) -> dict[str, str]:
     answer = service.sent_by(service.named(Ask("POST", PLACEMENTS, json.dumps(placement_body()))), "owner")
     assert answer.status == 202, answer
     service.ids["placement of owner"] = answer.json["metadata"]["id"]
+    service.ids["server of owner"] = _deployed(stage, service.ids["placement of owner"])
     for person in ("owner", "other organization"):
         body = claim_body(name="mine")
         answer = service.sent_by(Ask("POST", CLAIMS, json.dumps(body)), person)
         assert answer.status == 200, answer
         service.ids[f"claim of {person}"] = answer.json["capacityClaim"]["spec"]["id"]
     return service.ids
+
+
+def _deployed(stage: Stage, placement_id: str) -> str:
+    """The placement as its workflow leaves it; returns the id of its first server."""
+    services = composition.services()
+    placement = services.placements.get(ORGANIZATION, placement_id)
+    assert placement is not None
+    reservation = services.reservations.get(ORGANIZATION, placement.reservation_id)
+    assert reservation is not None
+    services.provider.hold(reservation.server_owner, REGION, list(host_ids(services, placement).values()))
+    stage.clock.advance(60)
+    assert settle_placement(services, ORGANIZATION, placement_id) is Step.WAITING
+    stage.clock.advance(60)
+    assert settle_placement(services, ORGANIZATION, placement_id) is Step.DONE
+    return placement.server_id(0)
 
 
 def _provisioned(reservation_id: str) -> None:

@@ -43,6 +43,7 @@ RENTER: Final = ("vms:read", "vms:write", "billing:read", "apikeys:write")
 _OTHERS: Final = (
     *("reservations:create", "reservations:read", "reservations:delete", "topology:read"),
     *("placements:create", "placements:read", "placements:update", "placements:delete"),
+    "placements:operate",
     *("capacityclaims:read", "capacityclaims:write"),
 )
 PEOPLE: Final[dict[str, dict[str, Any]]] = {

@@ -57,6 +57,14 @@ _PLACE, _GET_PLACEMENT, _LIST_PLACEMENTS, _UPDATE_PLACEMENT, _DELETE_PLACEMENT =
     "delete_placement",
 )
 _RELEASE: Final = "release_reservation_units"
+_LIST_SERVERS, _GET_SERVER = "list_placement_servers", "get_placement_server"
+_START, _STOP, _REBOOT, _RECONCILE = (
+    "start_placement_server",
+    "stop_placement_server",
+    "reboot_placement_server",
+    "reconcile_placement_server",
+)
+_ACTIONS: Final = (_START, _STOP, _REBOOT, _RECONCILE)
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
 _TOPOLOGY: Final = "get_organization_topology"
@@ -174,6 +182,26 @@ API_CASES: Final = (
     _no(_RELEASE, "released", 409, "conflict", after=given.deleted),
     _no(_RELEASE, "released", 404, "not_found", after=given.gone),
     _ok(_RELEASE, "released", contract.UNIT_RELEASE_BLOCKERS, 422, after=given.provisioned_and_occupied),
+    _ok(_LIST_SERVERS, "all", contract.PLACEMENT_SERVERS, after=given.placed),
+    _ok(_LIST_SERVERS, "all", contract.PLACEMENT_SERVERS, after=given.deployed),
+    _ok(_LIST_SERVERS, "all", contract.PLACEMENT_SERVERS, after=given.servers_up),
+    _ok(_LIST_SERVERS, "all", contract.PLACEMENT_SERVERS, after=given.displaced),
+    _no(_LIST_SERVERS, "all", 404, "not_found"),
+    _ok(_LIST_SERVERS, "all_by_operator", contract.PLACEMENT_SERVERS, after=given.servers_up),
+    _ok(_GET_SERVER, "found", contract.PLACEMENT_SERVER, after=given.placed),
+    _ok(_GET_SERVER, "found", contract.PLACEMENT_SERVER, after=given.servers_up),
+    _ok(_GET_SERVER, "found_by_operator", contract.PLACEMENT_SERVER, after=given.servers_up),
+    _no(_GET_SERVER, "server_unknown", 404, "not_found", after=given.servers_up),
+    *(_ok(action, "accepted", None, 202, after=given.servers_up) for action in _ACTIONS),
+    *(_no(action, "accepted", 409, "conflict", after=given.placed) for action in _ACTIONS),
+    *(_no(action, "accepted", 409, "conflict", after=given.displaced) for action in _ACTIONS),
+    *(_no(action, "server_unknown", 404, "not_found", after=given.servers_up) for action in _ACTIONS),
+    *(_no(action, "accepted", 409, "conflict", after=given.deployed) for action in _ACTIONS[:3]),
+    _ok(_RECONCILE, "accepted", None, 202, after=given.deployed),
+    _ok(_RECONCILE, "accepted", None, 202, after=given.rolling),
+    _no(_RECONCILE, "conditional", 409, "conflict", after=given.rolling),
+    _ok(_REBOOT, "hard", None, 202, after=given.servers_up),
+    _no(_REBOOT, "hard_malformed", 400, "invalid_request", after=given.servers_up),
     _ok(_QUOTAS, "all", contract.QUOTAS, after=given.sample_with_quota_of_one),
     _ok(_QUOTAS, "by_operator", contract.QUOTAS),
     _ok(_UNITS, "all", contract.UNITS),

@@ -309,6 +309,52 @@ PLACEMENT: Final[dict[str, Any]] = {
     },
 }
 
+# The optional fields of the lifecycle are left out: the contract allows it until there is a lifecycle.
+PLACEMENT_SERVER_STATUS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": [
+        *("regionId", "reservationId", "placementId", "networkId", "infrastructureRef"),
+        *("ordinal", "hostReadiness"),
+    ],
+    "properties": {
+        "regionId": _TEXT,
+        "reservationId": _TEXT,
+        "placementId": _TEXT,
+        "networkId": _TEXT,
+        "infrastructureRef": _TEXT,
+        "ordinal": _AMOUNT,
+        "hostReadiness": {"type": "string", "enum": ["Ready", "NotReady", "Unresolved", "Unknown"]},
+        "hostReadinessReason": _TEXT,
+        "powerState": {
+            "type": "string",
+            "enum": [
+                *("Pending", "Queued", "Building", "Rebuilding"),
+                *("Running", "Stopping", "Stopped", "Error"),
+            ],
+        },
+        "privateIP": _TEXT,
+        "publicIP": _TEXT,
+        "macAddress": _TEXT,
+        "driftState": {"type": "string", "enum": ["UpToDate", "Drifted", "Converging"]},
+        "topologyPath": {"type": "array", "items": _TEXT},
+    },
+}
+
+PLACEMENT_SERVER: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "status"],
+    "properties": {
+        "metadata": {
+            **READ_METADATA,
+            "properties": {
+                **READ_METADATA["properties"],
+                "id": {"type": "string", "pattern": "^psrv-[0-9a-f]{16}$"},
+            },
+        },
+        "status": PLACEMENT_SERVER_STATUS,
+    },
+}
+
 QUOTAS: Final[dict[str, Any]] = {
     "type": "array",
     "items": {
@@ -421,6 +467,7 @@ UNIT_RELEASE_BLOCKERS: Final[dict[str, Any]] = {
 }
 UNITS: Final[dict[str, Any]] = {"type": "array", "items": UNIT}
 PLACEMENTS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT}
+PLACEMENT_SERVERS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT_SERVER}
 
 # The names under which the contract publishes its schemas; ``allOf`` chains are written out.
 PUBLISHED: Final[dict[str, dict[str, Any]]] = {
@@ -446,6 +493,8 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
     "placementV2Update": PLACEMENT_UPDATE,
     "placementV2Status": PLACEMENT_STATUS,
     "placementV2Read": PLACEMENT,
+    "placementServerV2Status": PLACEMENT_SERVER_STATUS,
+    "placementServerV2Read": PLACEMENT_SERVER,
     "error": ERROR,
 }
 

@@ -25,6 +25,7 @@ WORDS: Final = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     412: "conflict",
     413: "request_entity_too_large",
     415: "unsupported_media_type",

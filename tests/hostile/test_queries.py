@@ -70,6 +70,7 @@ ONCE: Final = [
 GOOD: Final = {
     "dryRun": "true",
     "updatedAfter": "2026-05-28T10:25:00Z",
+    "hard": "true",
     "limit": "10",
     "offset": "0",
     "gpu_type": "5090",

@@ -36,7 +36,9 @@ class ScriptedServers:
         held: hosts that are held for a reservation.
         orders: what was deployed, in order.
         rebuilt: ordinals that were rebuilt, in order.
+        fit: the readiness of every host.
         down: every call fails while this is set.
+        stubborn: servers that are removed stay until they are dropped.
     """
 
     def __init__(self, world: World) -> None:
@@ -44,6 +46,7 @@ class ScriptedServers:
         self.held: set[str] = {h.id for p in world.pods for d in p.domains for h in d.hosts}
         self.orders: list[ServerOrder] = []
         self.rebuilt: list[int] = []
+        self.fit = Fitness(Readiness.READY)
         self.down = False
         self.stubborn = False
         self._fenced: set[str] = set()
@@ -64,6 +67,12 @@ class ScriptedServers:
             if moving and (not ordinals or server.ordinal in ordinals):
                 self._servers[key] = replace(server, state=ServerState.RUNNING)
 
+    def know(self, ordinal: int, **facts: str) -> None:
+        """Let the provider know something of a server."""
+        for key, server in self._servers.items():
+            if server.ordinal == ordinal:
+                self._servers[key] = replace(server, **facts)  # type: ignore[arg-type]
+
     def drop(self) -> None:
         """Let servers that are being removed go."""
         self._servers = {k: s for k, s in self._servers.items() if s.state is not ServerState.DELETING}
@@ -76,7 +85,7 @@ class ScriptedServers:
 
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         self._answer()
-        return dict.fromkeys(host_ids, Fitness(Readiness.READY))
+        return dict.fromkeys(host_ids, self.fit)
 
     def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
         self._answer()

@@ -21,16 +21,21 @@ def test_ordinals_number_the_hosts_by_domain_and_slot() -> None:
     assert list(placement().slots()) == [(0, 2, 0), (1, 2, 2), (2, 2, 3), (3, 3, 0)]
 
 
-def test_a_server_has_an_id_of_its_own_in_every_life_of_the_placement() -> None:
-    ids = [placement(life=life).server_id(n) for life in (b"life-one", b"life-two") for n in range(4)]
+def test_every_server_of_every_placement_has_an_id_of_its_own() -> None:
+    other = placement(id="d20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3")
+    ids = [owner.server_id(n) for owner in (other, placement()) for n in range(4)]
 
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch("psrv-[0-9a-f]{16}", identity) for identity in ids)
-    assert placement().server_id(3) == ids[3]
+    assert placement(life=b"life-two").server_id(3) == ids[7]
 
 
 def test_a_server_is_named_after_its_placement() -> None:
     assert placement().server_name(3) == "workers-3"
+
+
+def test_the_name_of_a_server_is_no_longer_than_a_name_may_be() -> None:
+    assert placement(name="w" * 63).server_name(143) == "w" * 59 + "-143"
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,23 @@ def _placement_updated(stage: Stage) -> None:
     assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
 
 
+def _failed_server_reconciled(stage: Stage) -> None:
+    stage.settings["SIMULATED_BOOT_FAILING_IMAGES"] = "ubuntu-24.04"
+    stage.restart()
+    given.placed(stage)
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
+    stage.clock.advance(60)
+    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "done"
+    assert stage.request_event("reconcile_placement_server", "accepted").status == 202
+
+
+def _stopped_server_started(stage: Stage) -> None:
+    given.servers_up(stage)
+    assert stage.request_event("stop_placement_server", "accepted").status == 202
+    stage.clock.advance(60)
+    assert stage.request_event("start_placement_server", "accepted").status == 202
+
+
 def _placement_restarted(stage: Stage) -> None:
     given.placed(stage)
     stage.step_functions.end_all()
@@ -195,5 +212,7 @@ _FURTHER = (
     _teardown_restarted,
     _placement_removed,
     _placement_updated,
+    _failed_server_reconciled,
+    _stopped_server_started,
     _placement_restarted,
 )

@@ -145,6 +145,11 @@ def _part_deferred(stage: Stage) -> None:
     assert len(stage.run_event("sync_inventory", "scheduled")["parts_deferred"]) == 1
 
 
+def _reservation_failed(stage: Stage) -> None:
+    arrangements.abandoned_and_swept(stage)
+    assert stage.run_step("provision_reservation", dict(arrangements.STEP))["outcome"] == "done"
+
+
 def _placement_failed(stage: Stage) -> None:
     arrangements.placed(stage)
     stage.settings["SIMULATED_BOOT_FAILING_IMAGES"] = "ubuntu-24.04"
@@ -191,7 +196,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "FleetPartsDeferred": _part_deferred,
     "RecordsUnreadable": _record_unreadable,
     "FeedApplied": _feed_applied,
-    "ReservationsFailed": arrangements.failed,
+    "ReservationsFailed": _reservation_failed,
     "PlacementsFailed": _placement_failed,
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,

@@ -35,6 +35,7 @@ CUSTOMER_PERMISSIONS = (
     "placements:read",
     "placements:update",
     "placements:delete",
+    "placements:operate",
     "topology:read",
     "capacityclaims:read",
     "capacityclaims:write",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.placements.api import models
-from tools.openapi import creating, paging
+from tools.openapi import creating, paging, placement_servers
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 from tools.openapi.reservation_examples import ORGANIZATION, PROJECT
 from tools.openapi.reservations import ERRORS, PARAMETERS
@@ -69,10 +69,14 @@ _MADE: Final = replace(
 )
 
 PLACEMENTS: Final = ApiText(
-    tags={_PLACEMENTS: "Servers on hosts of a reservation."},
-    parameters=PARAMETERS,
+    tags={
+        _PLACEMENTS: "Servers on hosts of a reservation.",
+        placement_servers.TAG: placement_servers.TAG_TEXT,
+    },
+    parameters={**PARAMETERS, **placement_servers.PARAMETERS},
     errors=ERRORS,
     schema_names={
+        "Drift": "placementServerV2DriftState",
         "Health": "resourceHealthStatus",
         "Policy": "placementV2Policy",
         "Readiness": "placementV2ReadinessMode",
@@ -80,6 +84,7 @@ PLACEMENTS: Final = ApiText(
         "Unsatisfiable": "placementV2WhenUnsatisfiable",
     },
     operations={
+        **placement_servers.OPERATIONS,
         "create_placement": OperationText(
             tag=_PLACEMENTS,
             summary="Create placement",

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     READ_PLACEMENTS = "placements:read"
     UPDATE_PLACEMENTS = "placements:update"
     DELETE_PLACEMENTS = "placements:delete"
+    OPERATE_PLACEMENTS = "placements:operate"
     READ_TOPOLOGY = "topology:read"
     READ_CAPACITY_CLAIMS = "capacityclaims:read"
     WRITE_CAPACITY_CLAIMS = "capacityclaims:write"

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 NAME_SHOWN_MAX: Final = 64
 """Unknown parameter names are shown up to this length."""
 
-PATH_CHARACTERS_MAX: Final = {"reservationID": 63, "placementID": 63, "organizationID": 63}
+PATH_CHARACTERS_MAX: Final = {
+    "reservationID": 63,
+    "placementID": 63,
+    "serverID": 128,
+    "organizationID": 63,
+}
 """Limits of path parameters that a published contract has. Elsewhere a long id is an absent one."""
 
 
@@ -82,6 +87,7 @@ class Operation:
 
 
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
+SERVERS: Final = "/api/v2/placements/{placementID}/servers"
 
 OPERATIONS: Final[dict[str, Operation]] = {
     operation.name: operation
@@ -184,6 +190,49 @@ OPERATIONS: Final[dict[str, Operation]] = {
             "DELETE",
             "/api/v2/placements/{placementID}",
             Permission.DELETE_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "list_placement_servers",
+            "GET",
+            SERVERS,
+            Permission.READ_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "get_placement_server",
+            "GET",
+            f"{SERVERS}/{{serverID}}",
+            Permission.READ_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "start_placement_server",
+            "POST",
+            f"{SERVERS}/{{serverID}}/start",
+            Permission.OPERATE_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "stop_placement_server",
+            "POST",
+            f"{SERVERS}/{{serverID}}/stop",
+            Permission.OPERATE_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "reboot_placement_server",
+            "POST",
+            f"{SERVERS}/{{serverID}}/reboot",
+            Permission.OPERATE_PLACEMENTS,
+            once=("hard",),
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "reconcile_placement_server",
+            "POST",
+            f"{SERVERS}/{{serverID}}/reconcile",
+            Permission.OPERATE_PLACEMENTS,
             repeated=("organizationID",),
         ),
         Operation("get_version", "GET", "/api/version", None, any_query=True),

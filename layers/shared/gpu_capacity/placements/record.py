@@ -252,8 +252,8 @@ class Placement:
         return ((ordinal, position, slot) for ordinal, (position, slot) in enumerate(places))
 
     def server_id(self, ordinal: int) -> str:
-        """The id of the server of this ordinal. Without meaning for customers, and never used again."""
-        digest = hashlib.sha256(self.life + ordinal.to_bytes(4, "big")).hexdigest()
+        """The id of the server of this ordinal: opaque, and unique as the placement's id is."""
+        digest = hashlib.sha256(f"{self.id}/{ordinal}".encode()).hexdigest()
         return SERVER_ID_PREFIX + digest[:_SERVER_ID_DIGITS]
 
     def server_name(self, ordinal: int) -> str:

@@ -20,6 +20,7 @@ from gpu_capacity.errors import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    ProviderUnavailable,
     QuotaExceeded,
     RateLimited,
     StateConflict,
@@ -77,6 +78,11 @@ class ReservationErrors:
                 status, word = _ANSWERS[kind]
                 reply = _reply(status, word, _describe(error), trace_id, _headers(error))
                 return replace(reply, body=reply.body | _figures(error))
+        if isinstance(error, ProviderUnavailable):
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return _reply(
+                500, "server_error", "the host provider did not answer: try again", trace_id, headers
+            )
         if isinstance(error, TryAgain):
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return _reply(500, "server_error", try_again(error), trace_id, headers)

@@ -1,0 +1,115 @@
+"""Servers of placements in words: a part of the reservations API. Names follow the published contract."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.placements.api.servers import PlacementServerRead
+from tools.openapi.description import Answer, Json, OperationText
+
+TAG: Final = "Placement Servers"
+TAG_TEXT: Final = "The servers of a placement, one on each of its hosts."
+
+_ACT_ERRORS: Final = (400, 401, 403, 404, 409, 500)
+_NAMES: Final = ("placementIDParameter", "serverIDParameter", "organizationIDQueryParameter")
+
+PARAMETERS: Final[dict[str, Json]] = {
+    "serverIDParameter": {
+        "name": "serverID",
+        "in": "path",
+        "required": True,
+        "description": "The server's id.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    },
+    "hardParameter": {
+        "name": "hard",
+        "in": "query",
+        "description": "With true the server is switched off and on, whatever its system is doing.",
+        "schema": {"type": "boolean", "default": False},
+    },
+    "serverIfMatchParameter": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "Kept for later: a request that has it is refused with 409, and does nothing.",
+        "schema": {"type": "string"},
+    },
+}
+
+_SERVER: Final[Json] = {
+    "metadata": {
+        "id": "psrv-7f3d9d5d2a7c4e32",
+        "name": "workers-0",
+        "organizationId": "161b9d5a-701d-4fea-848d-0e345edf16e9",
+        "projectId": "f113be96-4dd2-4c14-9c0e-e96c500f21e0",
+        "creationTime": "2026-04-28T11:02:10Z",
+        "createdBy": "john.doe@example.com",
+        "provisioningStatus": "provisioned",
+        "provisioningStatusDetail": {"reason": "Provisioned", "message": "its image is on the host"},
+        "healthStatus": "healthy",
+        "healthStatusDetail": {"reason": "Healthy", "message": "its host is ready"},
+    },
+    "status": {
+        "regionId": "uk-lon-1",
+        "reservationId": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
+        "placementId": "c20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3",
+        "networkId": "b1946ac9-2492-4d23-8a5b-0c3e7d3d1f11",
+        "infrastructureRef": "6d1f7a7e-5d1b-4f0e-8f55-0b6a1d6d5a10",
+        "ordinal": 0,
+        "hostReadiness": "Ready",
+        "powerState": "Running",
+        "privateIP": "10.20.0.11",
+        "macAddress": "02:00:0a:14:00:0b",
+        "driftState": "UpToDate",
+        "topologyPath": ["nvl-a7", "pod-1"],
+    },
+}
+
+
+def _action(summary: str, description: str, *parameters: str) -> OperationText:
+    return OperationText(
+        tag=TAG,
+        summary=summary,
+        description=description,
+        parameters=(*_NAMES, *parameters),
+        answers={202: Answer("The request was accepted. The server shows how far it is.")},
+        errors=_ACT_ERRORS,
+    )
+
+
+OPERATIONS: Final[dict[str, OperationText]] = {
+    "list_placement_servers": OperationText(
+        tag=TAG,
+        summary="List servers of a placement",
+        description="Lists one server for each host, in order of ordinals, as they are at this moment.",
+        parameters=("placementIDParameter", "organizationIDQueryParameter"),
+        answers={
+            200: Answer("A list of servers.", PlacementServerRead, many=True, example=[_SERVER]),
+        },
+        errors=(400, 401, 403, 404, 500),
+    ),
+    "get_placement_server": OperationText(
+        tag=TAG,
+        summary="Get server of a placement",
+        description="Shows one server as it is at this moment: what to poll after an action.",
+        parameters=_NAMES,
+        answers={200: Answer("A server.", PlacementServerRead, example=_SERVER)},
+        errors=(400, 401, 403, 404, 500),
+    ),
+    "start_placement_server": _action(
+        "Start server",
+        "Starts a server that is stopped; an addition to the contract. Does nothing to one that runs.",
+    ),
+    "stop_placement_server": _action(
+        "Stop server",
+        "Stops a server that runs; its host and its disks stay. Does nothing to one that is stopped.",
+    ),
+    "reboot_placement_server": _action(
+        "Reboot server", "Reboots a server that runs, by its system, or hard.", "hardParameter"
+    ),
+    "reconcile_placement_server": _action(
+        "Reconcile server",
+        "Gives one server the image of its placement; its local disks are lost. Tries a server again that "
+        "failed, and does nothing to one that is up to date.",
+        "serverIfMatchParameter",
+    ),
+}

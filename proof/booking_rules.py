@@ -53,6 +53,8 @@ class BookingRules:
         self._touched: dict[str, None] = {}
         self._once_booked: set[str] = set()
         self._borne: dict[str, RecordKey] = {}
+        self.asked_to_release: set[RecordKey] = set()
+        """Reservations of which customers have asked to release units."""
         self._over: defaultdict[RecordKey, set[str]] = defaultdict(set)
 
     def note_pod(self, pod: PodKey, item: Item, *, given: bool) -> None:
@@ -112,7 +114,16 @@ class BookingRules:
             elif was.get(tag, run) != run:
                 self._tell(f"{key} names {run} by {tag}, which named {was[tag]}")
         self._touched |= dict.fromkeys((*was, *now))
+        if before and record and not given and before.status == record.status == "provisioned":
+            self._note_units(key, before, record)
         self._note_life(key, before, record)
+
+    def _note_units(self, key: RecordKey, before: Record, record: Record) -> None:
+        """A provisioned reservation loses units at its customer's request, and gets none back."""
+        if record.holds.keys() - before.holds.keys():
+            self._tell(f"{key} is provisioned and got more units")
+        if before.holds.keys() - record.holds.keys() and key not in self.asked_to_release:
+            self._tell(f"{key} lost units that nobody asked to release")
 
     def _note_life(self, key: RecordKey, before: Record | None, record: Record | None) -> None:
         if before is not None and before.life and (record is None or record.status == GONE):

@@ -14,12 +14,14 @@ from proof import (
     bugs_of_bookings,
     bugs_of_promises,
     bugs_of_reservations,
+    bugs_of_unit_releases,
     bugs_of_vms,
 )
 
 BUGS: Final = (
     *bugs_of_reservations.BUGS,
     *bugs_of_bookings.BUGS,
+    *bugs_of_unit_releases.BUGS,
     *bugs_of_all_kinds.BUGS,
     *bugs_of_vms.BUGS,
     *bugs_of_promises.BUGS,

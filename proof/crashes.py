@@ -86,6 +86,16 @@ def early_delete(story: Story) -> None:
     story.asks(reserve_and_delete)
 
 
+def release_of_units(story: Story) -> None:
+    """A customer releases a rack in the middle, then another, and reserves what became free."""
+    _reserves(story, 3)
+    for numbers in ((1,), (0,)):
+        story.asks(partial(Reservations().release, story.who, story.known(RESERVATION), numbers))
+    story.comes_round(story.cloud.reconcile)
+    _reserves(story, 1, "key-2")
+    _ends(story, RESERVATION)
+
+
 def life_of_a_claim(story: Story) -> None:
     """A claim is accepted and filled, grows, shrinks, is deleted and drained."""
     _claims(story, 2, ID, "inference")
@@ -132,6 +142,7 @@ STORIES: Final[dict[str, Tell]] = {
     "failed provisioning": failed_provisioning,
     "stubborn hosts": stubborn_hosts,
     "early delete": early_delete,
+    "release of units": release_of_units,
     "life of a claim": life_of_a_claim,
     "waiting claim": waiting_claim,
     "hardware": hardware,

@@ -16,6 +16,8 @@ from gpu_capacity.reservations.read import (
     list_reservation_units,
     list_reservations,
 )
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.reservations.release_units import Released, UnitRelease, release_units
 from proof.faults import Kind
 from proof.fleet import REGIONS
 from proof.visible import Offered, Refused, Seen
@@ -25,6 +27,7 @@ from testkit.world import GB300, PROJECT, request
 
 if TYPE_CHECKING:
     from gpu_capacity.reservations.request import ReservationRequest
+    from gpu_capacity.runtime.services import Services
     from proof.faults import Work
     from proof.tenants import Tenant
     from testkit.items import RecordKey
@@ -37,6 +40,7 @@ _ACTIONS: Final = (
     ("create", 8),
     ("create again", 2),
     ("delete", 5),
+    ("release", 4),
     ("get", 4),
     ("list", 2),
     ("dry run", 2),
@@ -56,6 +60,10 @@ class Reservations:
         match who.draw.choices(names, weights)[0]:
             case "delete" if holder:
                 self.end(who, holder)
+            case "release" if holder:
+                numbers = (0,) if who.draw.random() < 0.5 else (0, 2)
+                who.office.cloud.turns.sleep(who.draw.choice((0, 5_000, 20_000)))
+                self.release(who, holder, numbers)
             case "get" if holder:
                 self._get(who, holder)
             case "list":
@@ -109,6 +117,40 @@ class Reservations:
                 lambda s: delete_reservation(s, who.caller, _id(holder), NOWHERE),
                 read,
             )
+        )
+
+    def release(self, who: Tenant, holder: RecordKey, numbers: tuple[int, ...]) -> Work:
+        """Read a reservation, and release units of it, by number, with the entity tag that was shown.
+
+        Whoever gets no answer reads again: what it wanted to release may be released already.
+        """
+        wanted: list[int] = []
+        tags: list[tuple[RecordKey, str]] = []
+
+        def run(services: Services) -> Observed | Released:
+            seen = get_reservation(services, who.caller, _id(holder), NOWHERE)
+            positions = seen.reservation.positions
+            if not wanted:
+                wanted.extend(positions[number] for number in numbers if number < len(positions))
+            ids = tuple(seen.reservation.unit_id(p) for p in wanted if p in positions)
+            if not ids or seen.reservation.status is not Status.PROVISIONED:
+                return seen
+            tags[:] = [(holder, seen.topology_hash or "")]
+            who.office.ledger.bookings.asked_to_release.add(holder)
+            request = UnitRelease(seen.topology_hash or "", ids)
+            return release_units(services, who.caller, _id(holder), NOWHERE, lambda: request)
+
+        def read(answer: Any, work: Work) -> None:
+            if isinstance(answer, NotFound):
+                work.seen.append(Seen(holder, holds=False))
+            elif isinstance(answer, Observed):
+                self._saw(who, answer, work)
+            elif isinstance(answer, Released):
+                self._saw(who, answer.observed, work)
+                who.office.released_with(*tags)
+
+        return who.insist(
+            lambda: who.office.ask(who.name, "release_reservation_units", (holder, numbers), run, read)
         )
 
     def _get(self, who: Tenant, holder: RecordKey) -> None:

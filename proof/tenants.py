@@ -57,6 +57,7 @@ class Office:
         self.ledger = ledger
         self.works: list[Work] = []
         self._uses: dict[Key, list[Work]] = {}
+        self._tags: set[tuple[RecordKey, str]] = set()
         self._tell = tell
 
     def ask(
@@ -105,6 +106,12 @@ class Office:
         work.denied = isinstance(answer, RequestRefused | DoesNotFit | TryAgain) and not may_stand
         if work.denied and work.created:
             self._tell(f"{work.name} {work.request} was refused with {answer} and made {work.created}")
+
+    def released_with(self, tag: tuple[RecordKey, str]) -> None:
+        """A release was answered: each entity tag of a reservation is good for one."""
+        if tag in self._tags:
+            self._tell(f"units of {tag[0]} were released twice with the entity tag {tag[1]}")
+        self._tags.add(tag)
 
     def forget_keys(self) -> None:
         """A day has passed: forget the idempotency keys."""

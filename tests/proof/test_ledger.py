@@ -170,6 +170,26 @@ def _settles_without_owning(bench: Bench) -> None:
     )
 
 
+def _releases_a_unit(bench: Bench) -> dict[str, Any]:
+    """The reservation is provisioned, and its only unit is leaving; the record as it was before."""
+    bench.change(HOLDERS, bench.record("stays"), status={"S": "provisioned"}, revision={"N": "98"})
+    before = bench.record("stays")
+    row = [before["start"], {"N": "1"}, {"S": before["tag"]["B"].hex()}]
+    gone = {"start": None, "tag": None}
+    bench.change(HOLDERS, before, leaving={"L": [{"L": row}]}, revision={"N": "99"}, **gone)
+    return before
+
+
+def _loses_a_unit(bench: Bench) -> None:
+    _releases_a_unit(bench)
+
+
+def _gets_a_unit_back(bench: Bench) -> None:
+    bench.ledger.bookings.asked_to_release.add(bench.holders["stays"])
+    before = _releases_a_unit(bench)
+    bench.put(HOLDERS, before | {"revision": {"N": "100"}})
+
+
 def _tombstone(record: dict[str, Any]) -> dict[str, Any]:
     kept = {name: record[name] for name in ("pk", "sk", "life", "fingerprint")}
     return kept | {"status": {"S": "gone"}, "unfinished": {"BOOL": True}}
@@ -316,6 +336,8 @@ CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
     _names_a_tag_twice: "which was used before",
     _books_what_was_named: "no record names that",
     _settles_without_owning: "owns 0 of 1 domains",
+    _loses_a_unit: "lost units that nobody asked to release",
+    _gets_a_unit_back: "is provisioned and got more units",
     _rises_from_the_dead: "continues after its end",
     _takes_the_place_of_another: "begins before",
     _shares_a_host: "a host has two owners",

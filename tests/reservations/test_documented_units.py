@@ -13,6 +13,8 @@ from gpu_capacity.errors import InsufficientCapacity
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.read import get_reservation
+from gpu_capacity.reservations.release_units import release_units
+from testkit.reservations import NOWHERE, provision, unit_release
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -87,6 +89,17 @@ def test_a_repeat_under_the_key(world: World) -> None:
     assert units(
         world, lambda: create_reservation(services, caller(), request(2), idempotency_key=KEY)
     ) == documented("a repeat under the key")
+
+
+def test_a_release_of_units(world: World) -> None:
+    services = warm(world)
+    made = create_reservation(services, caller(), request(2)).reservation
+    provision(world, made.id)
+    wanted = unit_release(services, made, 0)
+
+    assert units(
+        world, lambda: release_units(services, caller(), made.id, NOWHERE, lambda: wanted)
+    ) == documented("release units")
 
 
 def test_a_refusal_for_capacity(world: World) -> None:

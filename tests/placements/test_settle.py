@@ -14,7 +14,7 @@ from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.placements.progress import is_provisioned
 from gpu_capacity.placements.record import Networking, PlacementStatus, StrategyType, UpdateStrategy
 from gpu_capacity.placements.settle import Step
-from gpu_capacity.providers.port import DeployOutcome, ServerState
+from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, ServerState
 from gpu_capacity.reservations.record import Status
 from testkit.world import ORGANIZATION
 from tests.placements.bench import NEW_IMAGE, Bench
@@ -175,6 +175,29 @@ def test_a_server_that_never_comes_up_is_given_up() -> None:
     assert bench.placement.failure == "1 of 4 servers were not up when the time was over"
 
 
+def test_servers_that_are_accepted_but_never_listed_are_given_up() -> None:
+    bench = Bench()
+    bench.provider.deploy = lambda orders: dict.fromkeys(  # type: ignore[method-assign]
+        (order.host_id for order in orders), DeployOutcome.DEPLOYED
+    )
+    assert bench.round() is Step.WAITING
+    bench.clock.advance(bench.services.limits.provisioning_seconds_max)
+    assert bench.round() is Step.DONE
+    assert _is_settled(bench, ERROR)
+    assert bench.placement.failure == "4 of 4 servers were not there when the time was over"
+
+
+def test_servers_that_are_first_deployed_after_a_long_outage_get_their_time() -> None:
+    bench = Bench()
+    bench.provider.down = True
+    with pytest.raises(ProviderUnavailable):
+        bench.round()
+    bench.clock.advance(DAY)
+    bench.provider.down = False
+    assert bench.settle() is Step.DONE
+    assert _is_settled(bench, PROVISIONED)
+
+
 def test_a_long_reason_is_cut() -> None:
     bench = Bench()
     bench.round()
@@ -287,6 +310,29 @@ def test_an_update_that_is_taken_back_leaves_servers_alone_that_never_had_it() -
     assert bench.settle() is Step.DONE
     assert _is_settled(bench, PROVISIONED)
     assert bench.provider.rebuilt == [0, 0]
+
+
+def test_a_rebuild_that_is_late_does_not_leave_a_server_with_an_image_that_was_taken_back() -> None:
+    """A round has decided to rebuild; before its call arrives the image is taken back and all is settled."""
+    bench = _provisioned(strategy=_rolling())
+    bench.want()
+    rebuild = bench.provider.rebuild
+
+    def late(*arguments: Any) -> ActionOutcome:
+        bench.provider.rebuild = rebuild  # type: ignore[method-assign]
+        bench.want("ubuntu-24.04")
+        assert bench.settle() is Step.DONE
+        assert _is_settled(bench, PROVISIONED)
+        return rebuild(*arguments)
+
+    bench.provider.rebuild = late  # type: ignore[assignment, method-assign]
+    assert bench.round() is Step.WAITING
+    assert bench.servers[0].image_id == NEW_IMAGE
+    assert bench.round() is Step.AGAIN
+    assert not _is_settled(bench, PROVISIONED)
+    assert bench.settle() is Step.DONE
+    assert _is_settled(bench, PROVISIONED)
+    assert {server.image_id for server in bench.servers} == {"ubuntu-24.04"}
 
 
 def test_a_long_update_is_not_given_up_while_it_goes_on() -> None:

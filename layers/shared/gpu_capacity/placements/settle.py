@@ -6,6 +6,7 @@ status              what a round does                                           
 ``pending``         makes it ``provisioning``                                         a delete
 ``provisioning``    deploys servers that are missing; rebuilds some of those that     a delete
                     have another image; settles the record when nothing moves
+``provisioned``     begins again if a late call gave a server a former image          a delete
 ``deprovisioning``  fences, removes the servers, then the record                      nothing: it is final
 ==================  ================================================================  ========================
 
@@ -106,6 +107,8 @@ def settle_placement(services: Needs, organization_id: str, placement_id: str) -
             return _begin(services, placement)
         case PlacementStatus.PROVISIONING:
             return _provision(services, placement)
+        case PlacementStatus.PROVISIONED:
+            return _look_again(services, placement)
         case PlacementStatus.DEPROVISIONING:
             return _tear_down(services, placement)
         case _:
@@ -115,6 +118,26 @@ def settle_placement(services: Needs, organization_id: str, placement_id: str) -
 def _begin(services: Needs, placement: Placement) -> Step:
     begun = _written(services, placement, "begin", status=PlacementStatus.PROVISIONING)
     return Step.AGAIN if begun is None else _provision(services, begun)
+
+
+def _look_again(services: Needs, placement: Placement) -> Step:
+    """Begin again if a rolling update has work to do although the record is settled.
+
+    An execution comes here after another one has settled the record. If the image was changed twice, its last
+    rebuild may have reached the provider after servers were found up to date, and then nobody else sees it.
+    """
+    if not placement.strategy.is_rolling:
+        return Step.DONE
+    if not next_to_rebuild(placement, services.provider.servers(placement.server_owner)):
+        return Step.DONE
+    _written(
+        services,
+        placement,
+        "begin_again",
+        status=PlacementStatus.PROVISIONING,
+        unsettled_since=services.clock.now(),
+    )
+    return Step.AGAIN
 
 
 def _provision(services: Needs, placement: Placement) -> Step:
@@ -179,7 +202,19 @@ def _deploy(services: Needs, placement: Placement, servers: Sequence[Server]) ->
         for order in batch:
             if refusal := _REFUSALS.get(outcomes[order.host_id]):
                 return _fail(services, placement, refusal.format(order.name))
-    return Step.WAITING
+    return _wait_for_deployed(services, placement, servers)
+
+
+def _wait_for_deployed(services: Needs, placement: Placement, before: Sequence[Server]) -> Step:
+    """Wait for servers that were deployed, unless the provider accepts orders and loses them."""
+    now = services.clock.now()
+    if now < _given_up_at(services, placement, before):
+        return Step.WAITING
+    listed = services.provider.servers(placement.server_owner)
+    if now < _given_up_at(services, placement, listed):
+        return Step.WAITING
+    lost = f"{placement.count - len(listed)} of {placement.count} servers"
+    return _fail(services, placement, f"{lost} were not there when the time was over")
 
 
 _REFUSALS: Final = {

@@ -20,12 +20,13 @@ REQUEST_HEADERS: Final = (
     "Authorization",
     "Content-Type",
     "Idempotency-Key",
+    "If-Match",
     "traceparent",
     "X-Organization-Id",
 )
 """Request headers that the APIs read and that a page may send only if a preflight response allows it."""
 
-ANSWER_HEADERS: Final = ("Allow", "Link", "Retry-After", "WWW-Authenticate", "X-Trace-Id")
+ANSWER_HEADERS: Final = ("Allow", "ETag", "Link", "Retry-After", "WWW-Authenticate", "X-Trace-Id")
 """Response headers that pages may read."""
 
 PREFLIGHT_SECONDS: Final = 7200

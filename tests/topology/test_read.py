@@ -199,6 +199,26 @@ def test_project_and_reservation_narrow_the_overlays_and_not_the_tree(
     assert (len(_hosts(projection)), _reserved(projection)) == (10, 2)
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        TopologyFilter(project_id="another-project"),
+        TopologyFilter(reservation_id="a64f9269-36e0-4312-b8d1-52d93d569b7b"),
+    ],
+)
+def test_they_do_not_narrow_the_tree_of_what_an_organization_can_no_longer_have(
+    world: World, wanted: TopologyFilter
+) -> None:
+    place(world, provisioned(world, 2).id)
+    world.load((), (replace(zone(), withdrawn=True),))
+    projection = _only(_read(world, wanted=wanted))
+    assert (projection.reservations, projection.placements) == ((), ())
+    assert _domains(projection) == [
+        replace(domain, hosts=tuple(HostNode(host.id, reserved=True) for host in domain.hosts))
+        for domain in _domains(_only(_read(world)))
+    ]
+
+
 def test_a_reservation_is_shown_alone_if_it_is_asked_for(world: World) -> None:
     reserve(world, 1)
     second = reserve(world, 1).reservation

@@ -60,7 +60,7 @@ class _Sold:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """What the organization has, as far as it is shown."""
+    """What the organization has, as far as the caller may read it."""
 
     reservations: Sequence[Reservation]
     placements: Sequence[Placement]
@@ -78,6 +78,13 @@ class _Own:
             for _, position, slot in placement.slots():
                 found.setdefault((placement.pod_id, position), {})[slot] = placement.id
         return found
+
+    def narrowed(self, wanted: TopologyFilter) -> _Own:
+        """The part of it that is asked for."""
+        return _Own(
+            [r for r in self.reservations if wanted.shows(r.project_id, r.id)],
+            [p for p in self.placements if wanted.shows(p.project_id, p.reservation_id)],
+        )
 
 
 def get_organization_topology(
@@ -98,7 +105,7 @@ def get_organization_topology(
     """
     caller.require(Permission.READ_TOPOLOGY)
     caller.require_organization(organization_id)
-    reservations, placements = _own(services, caller, organization_id, wanted)
+    reservations, placements = _own(services, caller, organization_id)
     found = []
     for region in services.inventory.regions():
         if wanted.region_id not in (None, region.id):
@@ -112,9 +119,9 @@ def get_organization_topology(
             under = [r for r in mine if (r.accelerator, r.unit, r.flavor_id) == name]
             # Only what the reservation as it was read has as well: a placement may have come or gone since.
             on_these = [placements[i] for r in under for i in sorted(r.occupied) if i in placements]
-            shown = under if caller.may(Permission.READ_RESERVATIONS) else []
-            projection = _projection(services, region, sold, _Own(shown, on_these))
-            if projection.pods or sold.offered or shown:
+            own = _Own(under if caller.may(Permission.READ_RESERVATIONS) else [], on_these)
+            projection = _projection(services, region, sold, own, own.narrowed(wanted))
+            if projection.pods or sold.offered or own.reservations:
                 projections.append(projection)
         if projections:
             found.append(RegionTopology(region.id, tuple(projections)))
@@ -122,9 +129,9 @@ def get_organization_topology(
 
 
 def _own(
-    services: Needs, caller: Caller, organization_id: str, wanted: TopologyFilter
+    services: Needs, caller: Caller, organization_id: str
 ) -> tuple[list[Reservation], dict[str, Placement]]:
-    """What may be shown: reservations of the caller's projects that are asked for, and placements by id.
+    """What may be shown: reservations of the caller's projects, and placements by id.
 
     The reservations say under which name the hosts of a placement are sold, even where only placements may be
     read.
@@ -136,8 +143,6 @@ def _own(
         r
         for r in services.reservations.of_organization(organization_id)
         if caller.may_see(r.organization_id, r.project_id)
-        and wanted.reservation_id in (None, r.id)
-        and wanted.project_id in (None, r.project_id)
     ]
     if not may_read_placements or not any(r.occupied for r in reservations):
         return reservations, {}
@@ -174,10 +179,11 @@ def _sold(
     return reserved | offered
 
 
-def _projection(services: Needs, region: Region, sold: _Sold, own: _Own) -> Projection:
+def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: _Own) -> Projection:
+    """What is shown under one name. ``own`` says what the tree has, and ``shown`` what is laid over it."""
     ownership = services.inventory.fresh_snapshot(region.id, sold.flavor_id).ownership
-    units, hosts = own.units, own.hosts
-    own_places = units.keys() | hosts.keys()
+    units, hosts = shown.units, shown.hosts
+    own_places = own.units.keys() | own.hosts.keys()
     own_pods = {pod_id for pod_id, _ in own_places}
     versions = {
         (region.id, pod_id): ownership[pod_id].version
@@ -202,8 +208,8 @@ def _projection(services: Needs, region: Region, sold: _Sold, own: _Own) -> Proj
             )
             for pod_id in sorted(pods)
         ),
-        reservations=tuple(_overlay(r, pods, region) for r in own.reservations),
-        placements=tuple(observe_placement(services, placement) for placement in own.placements),
+        reservations=tuple(_overlay(r, pods, region) for r in shown.reservations),
+        placements=tuple(observe_placement(services, placement) for placement in shown.placements),
     )
 
 

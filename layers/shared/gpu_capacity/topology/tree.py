@@ -38,6 +38,10 @@ class TopologyFilter:
             )
         )
 
+    def shows(self, project_id: str, reservation_id: str) -> bool:
+        """Whether a reservation, or a placement on it, is laid over the tree."""
+        return self.project_id in (None, project_id) and self.reservation_id in (None, reservation_id)
+
 
 @dataclass(frozen=True, slots=True)
 class HostNode:

@@ -109,7 +109,7 @@ READ_METADATA: Final[dict[str, Any]] = {
         "deletionTime": _TIME,
         "provisioningStatus": {
             "type": "string",
-            "enum": ["unknown", "pending", "provisioning", "provisioned", "deprovisioning", "error"],
+            "enum": ["pending", "provisioning", "provisioned", "deprovisioning", "error"],
         },
         "provisioningStatusDetail": PROVISIONING_DETAIL,
         "healthStatus": {"type": "string", "enum": ["unknown", "healthy", "degraded", "error"]},

@@ -137,9 +137,7 @@ class ProjectScopedMetadataRead(ResourceMetadata):
     modified_time: Timestamp | None = None
     modified_by: str | None = None
     deletion_time: Timestamp | None = None
-    provisioning_status: Literal[
-        "unknown", "pending", "provisioning", "provisioned", "deprovisioning", "error"
-    ]
+    provisioning_status: Literal["pending", "provisioning", "provisioned", "deprovisioning", "error"]
     provisioning_status_detail: ProvisioningDetail | None = None
     health_status: Health
     health_status_detail: HealthDetail | None = None

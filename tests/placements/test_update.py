@@ -7,7 +7,7 @@ import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import Forbidden, InvalidRequest, NotFound, RaceLost, StateConflict
-from gpu_capacity.neighbours.listed import ListedNeighbours
+from gpu_capacity.neighbours.listed import Entry, Kind, ListedNeighbours
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.delete import delete_placement
 from gpu_capacity.placements.observation import ObservedPlacement
@@ -216,10 +216,22 @@ def test_a_placement_that_changes_every_time_is_left_after_sixteen_attempts(
         update(world, up, image_id="ubuntu-26.04")
 
 
-def test_a_new_image_is_looked_up_and_the_present_one_is_not(world: World, up: Placement) -> None:
-    services = replace(world.services, neighbours=ListedNeighbours(()))
+@pytest.mark.parametrize(
+    ("listed", "problem"),
+    [
+        ((), "the image does not exist"),
+        (
+            (Entry(Kind.IMAGE, "us-chi-1", "ubuntu-26.04", "d5c7154a-b317-4870-b087-159892dcf137"),),
+            "the image is in another region than the hosts",
+        ),
+    ],
+)
+def test_a_new_image_is_looked_up_and_the_present_one_is_not(
+    world: World, up: Placement, listed: tuple[Entry, ...], problem: str
+) -> None:
+    services = replace(world.services, neighbours=ListedNeighbours(listed))
 
-    with pytest.raises(NotFound, match="the image does not exist"):
+    with pytest.raises(InvalidRequest, match=f"^spec.serverSpec.imageId: {problem}$"):
         update_placement(services, caller(), up.id, spec_of(up, image_id="ubuntu-26.04"), NOWHERE)
     update_placement(services, caller(), up.id, spec_of(up, strategy=ROLLING), NOWHERE)
 

@@ -146,7 +146,7 @@ PLACEMENTS: Final = ApiText(
             request=models.PlacementUpdate,
             request_example={"metadata": _METADATA, "spec": _SPEC},
             answers={200: _ONE},
-            errors=(400, 401, 403, 404, 409, 413, 415, 422, 500),
+            errors=(400, 401, 403, 404, 409, 413, 415, 500),
         ),
         "delete_placement": OperationText(
             tag=_PLACEMENTS,

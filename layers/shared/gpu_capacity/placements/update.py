@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.errors import InvalidRequest, NotFound, RaceLost, StateConflict
+from gpu_capacity.errors import InvalidRequest, NotFound, RaceLost, StateConflict, Unprocessable
 from gpu_capacity.holders.advance import ATTEMPTS_MAX
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.names import check_names
@@ -46,9 +46,8 @@ def update_placement(
 
     Raises:
         Forbidden: the token may not update placements.
-        NotFound: the caller may see no placement of this id, or the image does not exist.
-        InvalidRequest: another field differs.
-        Unprocessable: the image belongs to another region, or is not for these hosts.
+        NotFound: the caller may see no placement of this id.
+        InvalidRequest: another field differs, or the servers cannot have the new image.
         StateConflict: the placement is being deleted, or another request has changed it meanwhile.
         RaceLost: the workflow changed the placement in every attempt.
     """
@@ -58,7 +57,7 @@ def update_placement(
         raise NotFound("the placement does not exist")
     _check_unchanged(placement, spec)
     if spec.image_id != first.image_id:
-        check_names(services, first, spec.image_id)
+        _check_image(services, first, spec.image_id)
     for attempt in range(ATTEMPTS_MAX):
         if placement.status is PlacementStatus.DEPROVISIONING:
             raise StateConflict("the placement is being deleted")
@@ -122,6 +121,18 @@ def _check_unchanged(placement: Placement, spec: PlacementSpec) -> None:
     problems = [(f"spec.{name}", "cannot be changed") for name, now, wanted in pairs if now != wanted]
     if problems:
         raise InvalidRequest.of(problems)
+
+
+def _check_image(services: NameNeeds, placement: Placement, image_id: str) -> None:
+    """Check that the servers can have another image.
+
+    Raises:
+        InvalidRequest: they cannot. ``NotFound`` would say that the placement does not exist.
+    """
+    try:
+        check_names(services, placement, image_id)
+    except (NotFound, Unprocessable) as error:
+        raise InvalidRequest("spec.serverSpec.imageId", str(error)) from error
 
 
 def _plain(networking: Networking | None) -> Networking | None:

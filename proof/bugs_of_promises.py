@@ -12,7 +12,7 @@ from gpu_capacity.capacity_claims.store import ClaimStore
 from gpu_capacity.dynamodb import database
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders import workflows
-from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
+from gpu_capacity.holders.quota import INSTANCES, PLACEMENT_SERVERS, VM_GPUS, VMS
 from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.fleet import changes
 from gpu_capacity.inventory.fleet import sync as sync_inventory
@@ -283,6 +283,11 @@ BUGS: Final = (
         "read-no-limit-of-claims",
         "a claim ignores the limit",
         _read_no_limit_of(INSTANCES),
+    ),
+    Bug(
+        "read-no-limit-of-placements",
+        "a placement is decided as if there were no limit",
+        _read_no_limit_of(PLACEMENT_SERVERS),
     ),
     Bug("read-no-limit-of-vms", "a VM ignores the limit", _read_no_limit_of(VMS, VM_GPUS)),
     Bug(

@@ -30,7 +30,8 @@ from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, FaultSource, Killed, Kind, Work
 from proof.feed_rules import disagreements
 from proof.fleet import Feed
-from proof.surroundings import Events, Executions, Provider, Silence, SkewedClock, Workflows
+from proof.host_provider import BROKEN_IMAGE, Provider
+from proof.surroundings import Events, Executions, Silence, SkewedClock, Workflows
 from proof.turns import Turns
 from proof.vm_provider import VmProvider
 from proof.wire import Wire
@@ -99,13 +100,16 @@ def _settings(profile: Profile) -> Variables:
     numbers = {
         "SIMULATED_READY_SECONDS": profile.ready_seconds,
         "SIMULATED_DELETE_SECONDS": DELETE_SECONDS,
+        "SIMULATED_BOOT_SECONDS": profile.ready_seconds,
+        "SIMULATED_REBUILD_SECONDS": profile.ready_seconds,
         "PROVISIONING_SECONDS_MAX": PROVISIONING_SECONDS_MAX,
         "TEARDOWN_SECONDS_MAX": TEARDOWN_SECONDS_MAX,
         "RECONCILE_GRACE_SECONDS": profile.grace_seconds,
         "VM_NOTICE_SECONDS": profile.notice_seconds,
         "VM_START_SECONDS_MAX": profile.start_seconds_max,
     }
-    return Variables(TABLES | {name: str(number) for name, number in numbers.items()})
+    images = {"SIMULATED_BOOT_FAILING_IMAGES": BROKEN_IMAGE}
+    return Variables(TABLES | images | {name: str(number) for name, number in numbers.items()})
 
 
 class Cloud:
@@ -139,8 +143,10 @@ class Cloud:
         self.tell: Callable[[str], None] = lambda _problem: None
         # By owner and host: holds that there were. A host that is held stays so.
         self.held: set[tuple[str, str]] = set()
-        # By owner, host and generation: boots that began.
-        self.boots: set[tuple[str, str, int]] = set()
+        # By owner and host: the generation of the image that was requested last of the provider.
+        self.boots: dict[tuple[str, str], int] = {}
+        # If it is set, the provider gets each request about hosts again, so much later.
+        self.repeats_ms = 0
         # By the owner of a VM's server: the host it was started on.
         self.vm_hosts: dict[str, str] = {}
         self.executions = Executions(self, still=still)
@@ -315,7 +321,7 @@ class Cloud:
         self.invoke("operator", Work("set_quota"), run)
 
     def in_trouble(self, name: str) -> bool:
-        """Whether a server (by its host, or by the run of its VM) does not come up or has failed."""
+        """Whether a host, a boot of a server or the server of a VM does not come up or has failed."""
         trouble, until = self.troubles.get(name, ("", 0))
         return trouble in ("hangs", "fails") and self.clock.now() < until
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from proof import vm_stories
+from proof import placement_stories, vm_stories
 from proof.claims import Claims
 from proof.fleet import LONDON
 from proof.reservations import Reservations
@@ -147,6 +147,7 @@ STORIES: Final[dict[str, Tell]] = {
     "waiting claim": waiting_claim,
     "hardware": hardware,
     "lost workflows": lost_workflows,
+    **placement_stories.STORIES,
     **vm_stories.STORIES,
 }
 

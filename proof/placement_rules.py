@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from proof.host_provider import BROKEN_IMAGE, boot_of
 from testkit.items import GONE, PLACEMENT, RESERVATION
 from testkit.placed import count_of, occupied_of, placed_of, placed_server_of
 
@@ -38,10 +39,19 @@ BY_CUSTOMER: Final = "reconcile_placement_server"
 
 @dataclass(eq=False, slots=True)
 class Watch:
-    """The least number of hosts of a reservation that were free since the watch began."""
+    """The least number of hosts of a reservation that were free since the watch began, and its statuses."""
 
     key: RecordKey
     least: int
+    statuses: set[str]
+
+
+@dataclass(eq=False, slots=True)
+class Followed:
+    """The phases in which a server was since it is followed."""
+
+    place: Place
+    phases: set[str]
 
 
 class PlacementRules:
@@ -76,6 +86,7 @@ class PlacementRules:
         self._touched: set[RecordKey] = set()
         self._hardware: dict[PodKey, Hardware] = {}
         self._watches: list[Watch] = []
+        self._followed: list[Followed] = []
 
     # Taking notes.
 
@@ -141,6 +152,9 @@ class PlacementRules:
             was_there = self.servers.pop(place, None)
             if after is not None and (server := placed_server_of(key, after)) is not None:
                 self.servers[place] = server
+                for followed in self._followed:
+                    if followed.place == place:
+                        followed.phases.add(server.phase)
                 self._judge_server(was_there, server)
 
     # Judging.
@@ -153,6 +167,7 @@ class PlacementRules:
         self._touched.clear()
         for watch in self._watches:
             watch.least = min(watch.least, self._free(watch.key))
+            watch.statuses.add(self._status(watch.key))
 
     def _disagreements(self, key: RecordKey) -> Iterator[str]:
         record, occupied = self._records.get(key), self._occupied.get(key, {})
@@ -169,15 +184,14 @@ class PlacementRules:
         if strange := taken.keys() - (record.holds if record else {}).keys():
             yield f"gives hosts of {sorted(strange)} to placements, and does not own them"
         if self._of[key] and (record is None or record.status not in OCCUPIED):
-            yield f"is {record.status if record else GONE} and has placements"
+            yield f"is {self._status(key)} and has placements"
 
     def _judge_change(self, before: Placed | None, now: Placed) -> None:
         if count_of(now.hosts) != now.count:
             self._tell(f"{now.key} has {count_of(now.hosts)} of {now.count} hosts")
         if before is None:
-            record = self._records.get(now.reservation)
-            if record is None or record.status != "provisioned":
-                self._tell(f"{now.key} begins while its reservation is {record.status if record else GONE}")
+            if (status := self._status(now.reservation)) != "provisioned":
+                self._tell(f"{now.key} begins while its reservation is {status}")
         elif before.hosts != now.hosts:
             self._tell(f"{now.key} had the hosts {before.hosts}, and has {now.hosts}")
         if now.status == "provisioned" and (before is None or before.status != now.status):
@@ -200,7 +214,12 @@ class PlacementRules:
         return has_image and self._is_up(server)
 
     def _is_up(self, server: PlacedServer) -> bool:
-        return server.is_up(self._now()) and not self._in_trouble(f"{server.owner} {server.host}")
+        """As the provider shows it: one that was stopped is not booting any more, whatever its trouble."""
+        if server.phase == "stopping":
+            return True
+        if server.image == BROKEN_IMAGE or not server.is_up(self._now()):
+            return False
+        return not self._in_trouble(boot_of(server.owner, server.host, server.generation))
 
     def _judge_end(self, placed: Placed) -> None:
         now = self._now()
@@ -214,7 +233,11 @@ class PlacementRules:
             self._judge_deployed(server)
         elif server.generation < before.generation:
             self._tell(f"an older image is back on {server.host}: {before.image}, then {server.image}")
-        if self._images[server.owner].get(server.generation) != server.image:
+        known = self._images[server.owner]
+        if before is not None:
+            # An image from before the run.
+            known.setdefault(before.generation, before.image)
+        if known.get(server.generation) != server.image:
             self._tell(f"{server.host} has {server.image}, which is not of generation {server.generation}")
         if before is not None and before.generation != server.generation:
             self._judge_rebuilt(server)
@@ -275,12 +298,31 @@ class PlacementRules:
     @contextmanager
     def watching(self, key: RecordKey) -> Iterator[Watch]:
         """Follows how many hosts of a reservation are free, while a request is under way."""
-        watch = Watch(key, self._free(key))
+        watch = Watch(key, self._free(key), {self._status(key)})
         self._watches.append(watch)
         try:
             yield watch
         finally:
             self._watches.remove(watch)
+
+    @contextmanager
+    def following(self, place: Place) -> Iterator[set[str]]:
+        """The phases of a server while a request about it is under way."""
+        server = self.servers.get(place)
+        followed = Followed(place, {server.phase} if server else set())
+        self._followed.append(followed)
+        try:
+            yield followed.phases
+        finally:
+            self._followed.remove(followed)
+
+    def had_image(self, owner: str, generation: int, image: str) -> bool:
+        """Whether this was the image of a generation."""
+        return self._images[owner].get(generation) == image
+
+    def _status(self, key: RecordKey) -> str:
+        record = self._records.get(key)
+        return record.status if record else GONE
 
     def _free(self, key: RecordKey) -> int:
         """How many hosts in service a reservation has for placements; 0 unless it is provisioned."""

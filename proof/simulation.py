@@ -21,6 +21,7 @@ from proof.fleet import REGIONS, Fleet
 from proof.ledger import Ledger
 from proof.lost_records import after_losses
 from proof.outcome import outcome_of
+from proof.placements import Placements
 from proof.profiles import draw_profile
 from proof.reservations import Reservations
 from proof.tenants import ORGANIZATIONS, SUBJECTS, Book, Office, Tenant
@@ -81,6 +82,7 @@ class Simulation:
         self.apis: tuple[Api, ...] = (
             Reservations(),
             Claims(),
+            Placements(),
             *([Vms(self.profile.nodes)] if self.profile.nodes else []),
         )
         self.books = {organization: Book(organization) for organization in ORGANIZATIONS}
@@ -114,9 +116,23 @@ class Simulation:
         if self.profile.limits:
             self.cloud.limit(ORGANIZATION, "GB300", self.draw.randrange(2, 9))
             self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))
+            self.cloud.limit(ORGANIZATION, "placement_servers", self.draw.randrange(2, 9))
         if self.profile.clients and self.profile.nodes and self.draw.random() < 0.6:
             self._rent_before()
+        if self.profile.clients and self.draw.random() < 0.6:
+            self._place_before()
         self.cloud.fault_source.share = self.profile.share
+
+    def _place_before(self) -> None:
+        """Reserve, and place servers, before the faults begin: they come up in time for what clients do."""
+        placements, draw = Placements(), self.draw
+
+        def place(who: Tenant) -> None:
+            for _ in range(draw.randrange(1, 3)):
+                placements.act(who)
+
+        for run in (placements.reserve, place):
+            self._as_each_organization(run)
 
     def _rent_before(self) -> None:
         """Create VMs before the faults begin; the terms of some will end during the faults."""
@@ -237,7 +253,7 @@ class Simulation:
                 self.tell(f"after records were lost, {problem}")
 
     def _change_limit(self) -> None:
-        subject = self.draw.choice(("GB300", "instances", "vms", "vm_gpus"))
+        subject = self.draw.choice(("GB300", "instances", "vms", "vm_gpus", "placement_servers"))
         organization = self.draw.choice(ORGANIZATIONS)
         self._limit(organization, subject, self.draw.randrange(1, 12))
 

@@ -1,29 +1,19 @@
-"""The ports of the product as a platform with faults has them: clock, provider, workflows, events."""
+"""The ports of the product as a platform with faults has them: clock, workflows, events."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
+from gpu_capacity.errors import CapacityError, WorkflowUnavailable
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.providers.port import (
-    ActionOutcome,
-    DeployOutcome,
-    HoldOutcome,
-    HoldState,
-    Page,
-    ServerState,
-)
-from proof.faults import Fault, Killed, Kind, Work
+from proof.faults import Killed, Kind, Work
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import MACHINES, definition, run_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from random import Random
 
-    from gpu_capacity.providers.port import Fitness, Hold, HostProvider, PowerAction, Server, ServerOrder
     from proof.faults import FaultSource
     from proof.turns import Turns
     from testkit.doubles import FakeClock
@@ -36,11 +26,6 @@ _CALLS: Final = (
     Kind.RESET,
     Kind.KILLED,
 )
-_PROVIDER: Final = (Kind.PARTLY_DONE,)
-TROUBLE_SECONDS_MAX: Final = 400
-"""Longer than the timeout of provisioning, so that some of it fails."""
-
-_TROUBLES: Final = ("hangs", "fails", "stays")
 
 
 class Platform(Protocol):
@@ -50,7 +35,8 @@ class Platform(Protocol):
     draw: Random
     executions: Executions
     held: set[tuple[str, str]]
-    boots: set[tuple[str, str, int]]
+    boots: dict[tuple[str, str], int]
+    repeats_ms: int
     troubles: dict[str, tuple[str, int]]
     turns: Turns
     vm_hosts: dict[str, str]
@@ -96,152 +82,6 @@ class Silence:
 
     def warning(self, message: str, **details: object) -> None:
         pass
-
-
-class Troubled:
-    """A provider with partial failures, and servers in trouble.
-
-    A server in trouble ``hangs`` while it starts, ``fails``, or ``stays`` after a request to remove it.
-    """
-
-    def __init__(self, cloud: Platform) -> None:
-        self._clock = cloud.clock
-        self._turns = cloud.turns
-        self._fault_source = cloud.fault_source
-        self._troubles = cloud.troubles
-
-    def _perhaps_stuck(self, where: str) -> None:
-        if self._fault_source.chance(self._fault_source.share / 2):
-            self._fault_source.count(Kind.STUCK)
-            trouble = _TROUBLES[self._fault_source.draw.randrange(len(_TROUBLES))]
-            seconds = self._fault_source.draw.randrange(10, TROUBLE_SECONDS_MAX)
-            self._troubles[where] = (trouble, self._clock.now() + seconds)
-
-    def _trouble(self, where: str) -> str:
-        trouble, until = self._troubles.get(where, ("", 0))
-        return trouble if self._clock.now() < until else ""
-
-    def _perhaps_half_way(self) -> None:
-        if fault := self._strike():
-            self._fault_source.count(fault.kind, self._work())
-            raise ProviderUnavailable("done, and the answer is lost")
-
-    def _strike(self) -> Fault | None:
-        return self._fault_source.strike(_PROVIDER, self._work())
-
-    def _work(self) -> Work | None:
-        actor = self._turns.current
-        work: Work | None = actor.operation if actor else None
-        return work
-
-
-class Provider(Troubled):
-    """The simulated region, with partial failures, and hosts and servers in trouble."""
-
-    def __init__(self, region: HostProvider, cloud: Platform) -> None:
-        super().__init__(cloud)
-        self._region = region
-        self._held = cloud.held
-        self._boots = cloud.boots
-
-    def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
-        outcomes: dict[str, HoldOutcome] = {}
-        for host_id in host_ids:
-            outcomes |= self._region.hold(holder_id, region_id, [host_id])
-            if outcomes[host_id] is HoldOutcome.HELD and (holder_id, host_id) not in self._held:
-                self._held.add((holder_id, host_id))
-                self._perhaps_stuck(host_id)
-            self._perhaps_half_way()
-        return outcomes
-
-    def fence(self, holder_id: str) -> None:
-        self._region.fence(holder_id)
-        self._perhaps_half_way()
-
-    def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
-        going = [host_id for host_id in host_ids if self._trouble(host_id) != "stays"]
-        if len(going) > 1 and (fault := self._strike()):
-            self._region.release(holder_id, going[: len(going) // 2])
-            self._fault_source.count(fault.kind, self._work())
-            raise ProviderUnavailable("half of it is done")
-        self._region.release(holder_id, going)
-
-    def held(self, holder_id: str) -> Sequence[Hold]:
-        return [self._seen(hold) for hold in self._region.held(holder_id)]
-
-    def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
-        return [self._seen(hold) for hold in self._region.held_on(host_ids)]
-
-    def every_hold(self, after: str | None = None) -> Page[Hold]:
-        page = self._region.every_hold(after)
-        return Page(tuple(self._seen(hold) for hold in page.entries), page.after)
-
-    def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
-        return self._region.fitness(host_ids)
-
-    def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
-        outcomes: dict[str, DeployOutcome] = {}
-        for order in orders:
-            outcomes |= self._region.deploy([order])
-            if outcomes[order.host_id] is DeployOutcome.DEPLOYED:
-                self._booted(order.owner, order.host_id, order.generation)
-            self._perhaps_half_way()
-        return outcomes
-
-    def undeploy(self, owner: str, host_ids: Sequence[str]) -> None:
-        for host_id in host_ids:
-            if self._trouble(f"{owner} {host_id}") != "stays":
-                self._region.undeploy(owner, [host_id])
-            self._perhaps_half_way()
-
-    def power(self, owner: str, host_id: str, action: PowerAction) -> ActionOutcome:
-        outcome = self._region.power(owner, host_id, action)
-        self._perhaps_half_way()
-        return outcome
-
-    def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
-        outcome = self._region.rebuild(owner, host_id, image_id, generation)
-        if outcome is ActionOutcome.ACCEPTED:
-            self._booted(owner, host_id, generation)
-        self._perhaps_half_way()
-        return outcome
-
-    def servers(self, owner: str) -> Sequence[Server]:
-        return [self._seen_server(server) for server in self._region.servers(owner)]
-
-    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        return [self._seen_server(server) for server in self._region.servers_on(host_ids)]
-
-    def every_server(self, after: str | None = None) -> Page[Server]:
-        page = self._region.every_server(after)
-        return Page(tuple(self._seen_server(server) for server in page.entries), page.after)
-
-    def _booted(self, owner: str, host_id: str, generation: int) -> None:
-        if (owner, host_id, generation) not in self._boots:
-            self._boots.add((owner, host_id, generation))
-            self._perhaps_stuck(f"{owner} {host_id}")
-
-    def _seen_server(self, server: Server) -> Server:
-        if server.state is ServerState.RUNNING:
-            match self._trouble(f"{server.owner} {server.host_id}"):
-                case "hangs":
-                    return replace(server, state=ServerState.BUILDING)
-                case "fails":
-                    return replace(server, state=ServerState.FAILED, message="in trouble")
-                case _:
-                    pass
-        return server
-
-    def _seen(self, hold: Hold) -> Hold:
-        if hold.state is HoldState.HELD:
-            match self._trouble(hold.host_id):
-                case "hangs":
-                    return replace(hold, state=HoldState.PREPARING)
-                case "fails":
-                    return replace(hold, state=HoldState.UNFIT, message="in trouble")
-                case _:
-                    pass
-        return hold
 
 
 class _Faulty:

@@ -40,13 +40,14 @@ LOST: Final = "lost"
 class Book:
     """The holders that the members of one organization know, together.
 
-    ``known`` are the holders that answers named, in that order; ``keys`` are the requests of each idempotency
-    key or chosen id.
+    ``known`` are the holders that answers named, in that order; ``keys`` are the requests for reservations of
+    each idempotency key, ``placement_keys`` those for placements.
     """
 
     organization: str
     known: dict[RecordKey, None] = field(default_factory=dict)
     keys: list[tuple[str, Any]] = field(default_factory=list)
+    placement_keys: list[tuple[str, Any]] = field(default_factory=list)
 
 
 class Office:

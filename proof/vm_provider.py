@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gpu_capacity.providers.port import Page, StartOutcome, VmServerState
-from proof.surroundings import Troubled
+from proof.host_provider import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,6 +14,7 @@ from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.reservations.items import encode_hosts
 from proof.faults import Work
 from proof.fleet import LONDON
+from proof.host_provider import boot_of
 from proof.ledger import Ledger
 from proof.stage import POD, prepared
 from testkit.items import RESERVATION
@@ -241,7 +242,7 @@ def _rebuilds_beside_one_that_failed(bench: Bench) -> None:
     bench.has_a_new_image()
     bench.rebuild(0)
     bench.now += 60
-    bench.troubles.add(f"{bench.owner} {bench.hosts[0]}")
+    bench.troubles.add(boot_of(bench.owner, bench.hosts[0], 2))
     bench.rebuild(1)
 
 

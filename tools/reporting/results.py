@@ -35,7 +35,7 @@ _NOT_RUN: Final = {_PACKAGE / "http", *_PACKAGE.glob("*/api")}
 _JUDGES: Final = (
     *("proof", "testkit/dynamodb", "testkit/vms", "testkit/workflow/definitions.py"),
     *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/state_machine_definition.py"),
-    *("testkit/world.py", "testkit/doubles.py", "testkit/auditor", "testkit/items.py"),
+    *("testkit/world.py", "testkit/doubles.py", "testkit/auditor", "testkit/items.py", "testkit/placed.py"),
 )
 """Folders and files beside the product that the simulation runs."""
 

@@ -12,7 +12,7 @@ from gpu_capacity.placements.act_on_server import power_placement_server, reconc
 from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.placements.settle import Step
 from gpu_capacity.providers.port import PowerAction, ServerState
-from testkit.world import caller
+from testkit.world import ORGANIZATION, caller
 from tests.placements.bench import NEW_IMAGE, Bench
 
 if TYPE_CHECKING:
@@ -119,6 +119,18 @@ def test_servers_of_others_cannot_be_told_from_unknown_ones() -> None:
         _power(bench, PowerAction.STOP, by=stranger)
 
 
+def test_an_operator_who_may_operate_its_own_servers_has_no_power_over_those_of_others() -> None:
+    bench = _running()
+    allowed = frozenset({Permission.OPERATE, Permission.OPERATE_PLACEMENTS})
+    operator = caller(permissions=allowed, organizations=frozenset({"others"}))
+    named = bench.placement.id, bench.placement.server_id(0)
+
+    with pytest.raises(NotFound, match="the placement does not exist"):
+        power_placement_server(bench.services, operator, *named, PowerAction.STOP, frozenset({ORGANIZATION}))
+    with pytest.raises(NotFound, match="the placement does not exist"):
+        reconcile_placement_server(bench.services, operator, *named, None, frozenset({ORGANIZATION}))
+
+
 def test_an_action_leaves_an_audit_line_with_the_server() -> None:
     bench = _running()
     _power(bench, PowerAction.HARD_REBOOT, 1)
@@ -209,6 +221,17 @@ def test_reconcile_deploys_a_server_that_could_not_be_deployed() -> None:
     _reconcile(bench, 1)
     assert bench.settle() is Step.DONE
     assert bench.placement.status is PlacementStatus.PROVISIONED
+
+
+def test_reconcile_deploys_a_server_that_the_provider_has_lost() -> None:
+    bench = _running()
+    bench.provider.move(ServerState.DELETING, 1)
+    bench.provider.drop()
+    _reconcile(bench, 1)
+    assert bench.placement.is_unsettled
+    assert bench.settle() is Step.DONE
+    assert bench.placement.status is PlacementStatus.PROVISIONED
+    assert [server.ordinal for server in bench.servers] == [0, 1, 2, 3]
 
 
 def test_a_server_that_is_being_deployed_cannot_be_reconciled_yet() -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.access import Permission
+from gpu_capacity.deadline import Deadline
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import Forbidden, NotFound
-from gpu_capacity.placements.delete import delete_placement
+from gpu_capacity.placements.delete import PlacementsOfReservations, delete_placement
 from gpu_capacity.placements.record import Placement, PlacementStatus
 from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.reservations.delete import delete_reservation
@@ -121,6 +122,22 @@ def test_all_placements_of_a_reservation_are_deleted_with_it_once(world: World) 
 
 def test_a_reservation_without_placements_has_nothing_to_wait_for(world: World) -> None:
     assert release(world, provisioned(world).id)
+
+
+def test_placements_for_which_there_is_no_time_are_deleted_by_the_next_call(world: World) -> None:
+    reservation = provisioned(world)
+    placements = [place(world, reservation.id) for _ in range(4)]
+    times = iter([0.0, 0.0, 20.0, 56.0])
+    deadline = Deadline(lambda: next(times))
+    deadline.arm(60)
+    services = world.services
+    hurried = PlacementsOfReservations(
+        services.placements, world.workflows, world.telemetry, world.clock, world.pause, deadline
+    )
+    assert not hurried.release(stored(world, reservation.id))
+    assert sum(found(world, placement.id).status is GOING for placement in placements) == 2
+    assert not release(world, reservation.id)
+    assert all(found(world, placement.id).status is GOING for placement in placements)
 
 
 def test_a_placement_that_is_gone_already_does_not_keep_the_others(world: World) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import StateConflict
+from gpu_capacity.errors import NotFound, StateConflict
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.progress import Drift, drift_of
@@ -74,8 +74,8 @@ def reconcile_placement_server(
 ) -> None:
     """Give a server the image of its placement. Does nothing if it has it, or is getting it.
 
-    A server that failed is tried again. A placement in ``error`` becomes ``provisioning``, because it may
-    have all its servers now.
+    A server that failed is tried again, and one that the provider has lost is deployed again. A placement in
+    ``error`` becomes ``provisioning``, because it may have all its servers now.
 
     Args:
         services: collaborators.
@@ -83,7 +83,7 @@ def reconcile_placement_server(
         placement_id: as sent by the client.
         server_id: as sent by the client.
         if_match: the header of that name. No server has a tag yet, so none can be what it names.
-        organizations: where to look; empty for all of the caller's. An operator may name any.
+        organizations: where to look; empty for all of the caller's.
 
     Raises:
         Forbidden: the token may not operate servers.
@@ -99,7 +99,7 @@ def reconcile_placement_server(
     if server is not None and _needs_image(placement, server):
         owner, image_id = placement.server_owner, placement.image_id
         _check(services.provider.rebuild(owner, server.host_id, image_id, placement.generation))
-    if placement.status is PlacementStatus.ERROR:
+    if placement.status is PlacementStatus.ERROR or (server is None and not placement.is_unsettled):
         _settle_again(services, placement)
     elif server is None:
         raise StateConflict(_NOT_THERE)
@@ -112,6 +112,8 @@ def _wanted(
     """The placement and the ordinal of the server that a request names."""
     caller.require(Permission.OPERATE_PLACEMENTS)
     placement = visible_placement(services, caller, placement_id, organizations)
+    if not caller.owns(placement.organization_id, placement.project_id):
+        raise NotFound("the placement does not exist")
     ordinal = ordinal_of(placement, server_id)
     if placement.status is PlacementStatus.DEPROVISIONING:
         raise StateConflict("the placement is being deleted")
@@ -141,7 +143,7 @@ def _check(outcome: ActionOutcome) -> None:
 
 
 def _settle_again(services: Needs, placement: Placement) -> None:
-    """Make a placement in ``error`` ``provisioning``, and start its workflow."""
+    """Make a settled placement ``provisioning``, and start its workflow."""
     now = services.clock.now()
     settling = advance(
         services.placements,
@@ -154,7 +156,7 @@ def _settle_again(services: Needs, placement: Placement) -> None:
                 unsettled_since=now,
                 attempt=p.attempt + 1,
             )
-            if p.status is PlacementStatus.ERROR
+            if not p.is_unsettled
             else None
         ),
         services.pause,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
+    from gpu_capacity.deadline import Deadline
     from gpu_capacity.holders.roles import HasClock, HasPause, HasTelemetry, HasWorkflows
     from gpu_capacity.placements.roles import HasPlacements
     from gpu_capacity.placements.store import PlacementStore
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     class Needs(HasClock, HasPause, HasPlacements, HasTelemetry, HasWorkflows, Protocol):
         """What the functions of this module work with."""
+
+
+_DELETE_SECONDS: Final = 5
+"""No placement is begun with less: a read, a write and the start of a workflow, with their retries."""
 
 
 def delete_placement(
@@ -62,13 +67,17 @@ class PlacementsOfReservations:
     telemetry: Telemetry
     clock: Clock
     pause: Pause
+    deadline: Deadline
 
     def release(self, reservation: Reservation) -> bool:
         """Begin to delete every placement that has hosts of a reservation. True once none has any.
 
-        Repeated, it only reads. The workflows of the placements give the hosts back.
+        Repeated, it only reads. The workflows of the placements give the hosts back. A reservation may have
+        thousands: those for which there is no time are left to the next call.
         """
         for placement_id in reservation.occupied:
+            if self.deadline.remaining_seconds() < _DELETE_SECONDS:
+                break
             _delete(self, reservation.organization_id, placement_id, "workflow:deprovision")
         return not reservation.occupied
 

@@ -219,7 +219,12 @@ def _dependants(database: Database, tables: TableNames, edges: Edges, outside: O
     from gpu_capacity.placements.delete import PlacementsOfReservations  # noqa: PLC0415 - see above
 
     return PlacementsOfReservations(
-        _placement_store(database, tables), outside.workflows, edges.telemetry, edges.clock, edges.pause
+        _placement_store(database, tables),
+        outside.workflows,
+        edges.telemetry,
+        edges.clock,
+        edges.pause,
+        edges.deadline,
     )
 
 

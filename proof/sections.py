@@ -19,18 +19,20 @@ PARTS: Final = 12
 """Of a story, each run by itself."""
 
 _SIMULATION: Final = """\
-Clients of all three APIs compete for the same nodes and racks, while workflows and schedules run and hardware
-changes. The code is that of the product: use cases, stores and state machines, over the in-memory DynamoDB
-that the contract suite checks. At every storage call another process may run first, and any fault may happen.
-After every write the ledger compares pods, records, quotas, hardware and servers. At the end everything
-settles, is deleted, and leaves nothing behind, and one order of operations explains the answers of clients
-for every pod."""
+Clients of all three APIs compete for the same nodes and racks and place servers on what they reserved, while
+workflows and schedules run and hardware changes. The code is that of the product: use cases, stores and state
+machines, over the in-memory DynamoDB that the contract suite checks. At every storage call another process
+may run first, and any fault may happen; requests to the host provider may get no answer, or arrive late.
+After every write the ledger compares pods, records, quotas, hardware, holds and servers. At the end
+everything settles, is deleted, and leaves nothing behind, and one order of operations explains the answers of
+clients for every pod."""
 
 _INTERLEAVINGS: Final = """\
 Every order of the storage calls of two or three operations (claim, release, delete, sync, fill) up to the
 write that decides, on one pod where each takes or releases what another wants; on nodes, chosen operations on
-VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync; and on the pod of a
-claimant that crashed, its retries, reconcile and rivals, with its last write applied late."""
+VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync; on a reservation,
+placements and their updates with each other, with the release of a unit and with the end of both; and on the
+pod of a claimant that crashed, its retries, reconcile and rivals, with its last write applied late."""
 
 _CRASHES: Final = """\
 At every side effect of each story the function is killed before it, killed after it (committed, without an

@@ -181,6 +181,7 @@ class Executions:
             self._invoke,
             self._cloud.clock,
             lambda seconds: turns.sleep(seconds * 1000),
+            name=name,
         )
         self._runs[name] = execution
         if not self._still:

@@ -71,6 +71,7 @@ class Execution:
         clock: read for timeouts.
         wait: lets that many seconds pass; with ``None`` each wait is a point, and ``wakes_at`` is its end.
         arrange: the order in which the items of a map are processed, by their indices.
+        name: the name of the execution, which a definition may pass on.
     """
 
     definition: dict[str, Any]
@@ -79,6 +80,7 @@ class Execution:
     clock: Clock
     wait: Callable[[int], None] | None
     arrange: Callable[[Sequence[int]], Iterable[int]] = iter
+    name: str = "an-execution"
 
     def __post_init__(self) -> None:
         self.status = ExecutionStatus.RUNNING
@@ -158,7 +160,7 @@ class Execution:
         self, name: str, state: dict[str, Any], payload: Any, variables: ChainMap[str, Any]
     ) -> Generator[str, None, tuple[Any, str | None]]:
         """Run one state; return its output, and the name of the next state or None."""
-        scope = {"input": payload}
+        scope = {"input": payload, "context": {"Execution": {"Name": self.name}}}
         match state["Type"]:
             case "Task":
                 scope["result"] = yield from self._task(name, state, scope, variables)
@@ -213,7 +215,7 @@ class Execution:
         _whole_number(_evaluate(state["MaxConcurrency"], scope, variables))
         results: list[Any] = [None] * len(items)
         for index in self.arrange(range(len(items))):
-            context = {"Map": {"Item": {"Index": index, "Value": items[index]}}}
+            context = {**scope["context"], "Map": {"Item": {"Index": index, "Value": items[index]}}}
             selected = _evaluate(state["ItemSelector"], {**scope, "context": context}, variables)
             results[index] = yield from self._states(state["ItemProcessor"], selected, variables.new_child())
         return results

@@ -7,7 +7,9 @@ lambda_handler = steps_function(
     "placement_steps",
     {
         "settle_placement": lambda services, event: {
-            "outcome": settle_placement(services, event["organization"], event["placement"]).value
+            "outcome": settle_placement(
+                services, event["organization"], event["placement"], event.get("execution")
+            ).value
         },
     },
 )

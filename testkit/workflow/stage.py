@@ -55,7 +55,7 @@ SETTLE_ROUNDS_MAX = 120
 class RunningWorkflows(RecordedWorkflows):
     """Executions that a stage runs; the base class only records them."""
 
-    def __init__(self, create: Callable[[str, dict[str, object]], Execution]) -> None:
+    def __init__(self, create: Callable[[str, str, dict[str, object]], Execution]) -> None:
         super().__init__()
         self.running: dict[str, Execution] = {}
         self._create = create
@@ -63,7 +63,7 @@ class RunningWorkflows(RecordedWorkflows):
     def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
         """Start an execution. As in Step Functions, starting a running one again is no error."""
         if super().start(machine, name, payload):
-            self.running[name] = self._create(machine, payload)
+            self.running[name] = self._create(machine, name, payload)
             return True
         return self.running[name].runs
 
@@ -180,9 +180,9 @@ class Stage(Disturbed):
             self.run_all()
         raise AssertionError(f"not settled: {self.record(reservation_id)}")
 
-    def _execution(self, machine: str, payload: dict[str, object]) -> Execution:
+    def _execution(self, machine: str, name: str, payload: dict[str, object]) -> Execution:
         execution = Execution(
-            definition(machine), payload, self.invoke, self.clock, self.clock.advance, self.arrange
+            definition(machine), payload, self.invoke, self.clock, self.clock.advance, self.arrange, name
         )
         execution.advance()
         return execution

@@ -217,15 +217,14 @@ class Bench:
 
     def want(self, image_id: str = NEW_IMAGE, *, rolling: bool = True) -> None:
         """Ask for another image, as an update does."""
-        status = PlacementStatus.PROVISIONING if rolling else self.placement.status
-        self.change(
-            image_id=image_id,
-            generation=self.placement.generation + 1,
-            status=status,
-            unsettled_since=self.clock.now() if rolling else None,
-        )
+        now, before = self.clock.now(), self.placement
+        settling = {"status": PlacementStatus.PROVISIONING, "attempt": before.attempt + 1} if rolling else {}
+        since = now if rolling else None
+        self.change(image_id=image_id, generation=before.generation + 1, unsettled_since=since, **settling)
 
     def delete(self) -> None:
         """Ask for the end, as a delete does."""
-        now = self.clock.now()
-        self.change(status=PlacementStatus.DEPROVISIONING, deleted_at=now, unsettled_since=now)
+        now, attempt = self.clock.now(), self.placement.attempt + 1
+        self.change(
+            status=PlacementStatus.DEPROVISIONING, deleted_at=now, unsettled_since=now, attempt=attempt
+        )

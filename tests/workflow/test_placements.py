@@ -33,13 +33,19 @@ class Platform(Disturbed):
         self.boot_seconds = boot_seconds
         self.waits: list[int] = []
 
+    def begin(self) -> Execution:
+        """The execution of the record's present attempt, before its first round."""
+        self.waits.clear()
+        placement = self.bench.placement
+        payload: dict[str, object] = {"organization": ORGANIZATION, "placement": placement.id}
+        machine, clock = definition("settle_placement"), self.bench.clock
+        execution = Execution(machine, payload, self._invoke, clock, self._wait, name=placement.execution)
+        execution.advance()
+        return execution
+
     def execute(self) -> Execution:
         """Run an execution to its end."""
-        self.waits.clear()
-        payload: dict[str, object] = {"organization": ORGANIZATION, "placement": self.bench.placement.id}
-        execution = Execution(
-            definition("settle_placement"), payload, self._invoke, self.bench.clock, self._wait
-        )
+        execution = self.begin()
         execution.run()
         return execution
 
@@ -127,6 +133,18 @@ def test_servers_that_cannot_be_removed_fail_the_execution_so_that_somebody_look
     platform.bench.clock.advance(platform.bench.services.limits.teardown_seconds_max)
     assert platform.execute().status is ExecutionStatus.FAILED
     assert platform.bench.placement.status is PlacementStatus.DEPROVISIONING
+
+
+def test_an_execution_ends_at_its_next_round_once_another_one_has_its_work() -> None:
+    platform = Platform(boot_seconds=1200)
+    older = platform.begin()
+    older.advance()
+    platform.bench.delete()
+    assert older.run() is ExecutionStatus.SUCCEEDED
+    assert older.visited == ["Settle", "Settled", "WaitForServers", "Settle", "Settled", "Done"]
+    assert platform.bench.placement.status is PlacementStatus.DEPROVISIONING
+    assert platform.execute().status is ExecutionStatus.SUCCEEDED
+    assert platform.bench.is_gone
 
 
 def test_an_execution_ends_before_its_history_is_full_and_the_next_one_goes_on() -> None:

@@ -92,15 +92,25 @@ class Step(StrEnum):
     """Servers could not be removed in time. The execution ends, and reconcile starts the next one."""
 
 
-def settle_placement(services: Needs, organization_id: str, placement_id: str) -> Step:
+def settle_placement(
+    services: Needs, organization_id: str, placement_id: str, execution: str | None = None
+) -> Step:
     """Do the next round of a placement, whatever its record asks for.
+
+    Args:
+        services: collaborators.
+        organization_id: of the placement.
+        placement_id: which one.
+        execution: the name of the execution that asks. One that is not the record's own has nothing left to
+            do: another one was started for what was asked last, or reconcile starts it. Executions of an
+            earlier definition do not say who they are, and go on.
 
     Raises:
         ProviderUnavailable: the provider did not answer. The step is repeated.
         StorageUnavailable: the database did not answer, or what it has contradicts itself.
     """
     placement = services.placements.get(organization_id, placement_id)
-    if placement is None:
+    if placement is None or execution not in (None, placement.execution):
         return Step.DONE
     match placement.status:
         case PlacementStatus.PENDING:

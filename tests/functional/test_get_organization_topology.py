@@ -84,6 +84,23 @@ def test_hosts_of_a_placement_refer_to_its_overlay(stage: Stage) -> None:
     assert {host["reservationUnitRef"] for host in placed} == {u for u in units if units[u]["occupied"]}
 
 
+def test_a_host_of_a_placement_shows_its_server_as_its_own_read_does(stage: Stage) -> None:
+    arrangements.servers_up(stage)
+    servers = [host["server"] for host in _hosts(_projection(_topology(stage))) if "server" in host]
+    assert servers == stage.request_event("list_placement_servers", "all").json
+
+
+def test_servers_are_left_out_where_the_topology_is_too_large_with_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrangements.servers_up(stage)
+    whole = _topology(stage, regionID=["uk-lon-1"])
+    monkeypatch.setattr(replies, "ANSWER_BYTES_MAX", len(json.dumps(whole.text)) - 100)
+    projection = _projection(_topology(stage, regionID=["uk-lon-1"]))
+    assert not any("server" in host for host in _hosts(projection))
+    assert projection["overlays"] == _projection(whole)["overlays"]
+
+
 def test_no_id_of_a_pod_or_domain_of_the_fleet_document_is_shown(reserved: Stage) -> None:
     document = json.loads(reserved.bucket.content or b"")
     pods = [pod for region in document["regions"] for pod in region["pods"]]

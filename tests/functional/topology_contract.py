@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.functional.contract import PLACEMENT, RESERVATION
+from tests.functional.contract import PLACEMENT, PLACEMENT_SERVER, RESERVATION
 
 _TEXT: Final = {"type": "string"}
 _REF: Final = {"type": "string", "minLength": 1}
@@ -19,6 +19,7 @@ TOPOLOGY_HOST: Final[dict[str, Any]] = {
         "reservationRef": _REF,
         "reservationUnitRef": {"type": "string", "pattern": _UNIT_ID_PATTERN},
         "placementRef": _REF,
+        "server": PLACEMENT_SERVER,
     },
     "dependentRequired": {"reservationUnitRef": ["reservationRef"], "reservationRef": ["reservationUnitRef"]},
 }

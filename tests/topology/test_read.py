@@ -9,8 +9,12 @@ import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.errors import Forbidden
+from gpu_capacity.errors import Forbidden, ProviderUnavailable
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
+from gpu_capacity.placements.servers import list_placement_servers
+from gpu_capacity.placements.settle import settle_placement
+from gpu_capacity.providers.port import ServerState
+from gpu_capacity.providers.simulated.servers import SimulatedServers
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.topology.read import get_organization_topology
 from gpu_capacity.topology.tree import DomainNode, HostNode, Projection, TopologyFilter
@@ -275,6 +279,31 @@ def test_hosts_of_a_placement_refer_to_it(world: World) -> None:
         f"{made.pod_id}-rack{position:02}-tray{slot:02}" for position, slot in hosts
     }
     assert all(host.reservation_id == made.reservation_id for host in placed)
+
+
+def test_a_host_of_a_placement_shows_its_server(world: World) -> None:
+    made = place(world, provisioned(world).id, 3)
+    settle_placement(world.services, ORGANIZATION, made.id)
+    world.clock.advance(600)
+    shown = [host for host in _hosts(_only(_read(world))) if host.placement_id or host.server]
+    servers = list_placement_servers(world.services, caller(), made.id, NOWHERE)
+    assert [host.server for host in shown] == servers
+    assert [host.id for host in shown] == [server.host_id for server in servers]
+    assert {server.server and server.server.state for server in servers} == {ServerState.RUNNING}
+
+
+def test_without_an_answer_of_the_provider_placements_have_no_servers_and_no_counts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(world, provisioned(world).id, 3)
+
+    def silent(*_: object) -> None:
+        raise ProviderUnavailable("no answer")
+
+    monkeypatch.setattr(SimulatedServers, "servers", silent)
+    projection = _only(_read(world))
+    assert [observed.counts for observed in projection.placements] == [None]
+    assert [host.server for host in _hosts(projection) if host.placement_id] == [None] * 3
 
 
 @pytest.mark.parametrize("missing", [Permission.READ_PLACEMENTS, Permission.READ_RESERVATIONS])

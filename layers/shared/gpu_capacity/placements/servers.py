@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.roles import HasInventory, HasProvider
-    from gpu_capacity.inventory.model import Domain
+    from gpu_capacity.inventory.model import Domain, Pod
     from gpu_capacity.placements.record import Placement
     from gpu_capacity.placements.roles import HasPlacements
     from gpu_capacity.providers.port import Fitness, Server
@@ -102,7 +102,17 @@ def servers_of(services: Needs, placement: Placement, ordinals: Iterable[int]) -
         ProviderUnavailable: the provider did not answer.
     """
     pair = (placement.region_id, placement.pod_id)
-    pod = services.inventory.pods({pair}).get(pair)
+    return servers_in(services, placement, services.inventory.pods({pair}).get(pair), ordinals)
+
+
+def servers_in(
+    services: HasProvider, placement: Placement, pod: Pod | None, ordinals: Iterable[int]
+) -> list[PlacementServer]:
+    """The servers of these ordinals, in their order, by its pod as it was read.
+
+    Raises:
+        ProviderUnavailable: the provider did not answer.
+    """
     domains = {domain.position: domain for domain in (pod.domains if pod else ())}
     servers = {server.ordinal: server for server in services.provider.servers(placement.server_owner)}
     places = {ordinal: (position, slot) for ordinal, position, slot in placement.slots()}

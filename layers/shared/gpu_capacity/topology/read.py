@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from gpu_capacity.access import Permission
+from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
-from gpu_capacity.placements.observation import observe as observe_placement
+from gpu_capacity.placements.observation import ObservedPlacement
+from gpu_capacity.placements.progress import counts_of
+from gpu_capacity.placements.servers import servers_in
 from gpu_capacity.reservations.observation import observe
 from gpu_capacity.topology.tree import (
     DomainNode,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from gpu_capacity.placements.observation import Needs as PlacementNeeds
     from gpu_capacity.placements.record import Placement
     from gpu_capacity.placements.roles import HasPlacements
+    from gpu_capacity.placements.servers import PlacementServer
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.reservations.roles import HasReservations
     from gpu_capacity.topology.tree import TopologyFilter
@@ -71,12 +75,13 @@ class _Own:
         return {(r.pod_id or "", position): r for r in self.reservations for position in r.positions}
 
     @property
-    def hosts(self) -> dict[Place, dict[int, str]]:
-        """The hosts of the placements: ids of placements by slot, by pod and position."""
-        found: dict[Place, dict[int, str]] = {}
+    def hosts(self) -> dict[Place, dict[int, tuple[str, str]]]:
+        """The hosts of the placements: ids of placements and of servers by slot, by pod and position."""
+        found: dict[Place, dict[int, tuple[str, str]]] = {}
         for placement in self.placements:
-            for _, position, slot in placement.slots():
-                found.setdefault((placement.pod_id, position), {})[slot] = placement.id
+            for ordinal, position, slot in placement.slots():
+                names = placement.id, placement.server_id(ordinal)
+                found.setdefault((placement.pod_id, position), {})[slot] = names
         return found
 
     def narrowed(self, wanted: TopologyFilter) -> _Own:
@@ -191,6 +196,8 @@ def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: 
         if sold.offered or pod_id in own_pods
     }
     pods = {pod.id: pod for pod in services.inventory.pods_in(versions).values()}
+    observed = [_observed(services, placement, pods.get(placement.pod_id)) for placement in shown.placements]
+    servers = {server.id: server for _, found in observed for server in found}
     return Projection(
         accelerator=sold.accelerator,
         unit=sold.unit,
@@ -201,7 +208,9 @@ def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: 
             PodNode(
                 opaque_pod_id(region.id, pod_id),
                 tuple(
-                    _domain(region.id, domain, ownership[pod_id], units.get(place), hosts.get(place, {}))
+                    _domain(
+                        region.id, domain, ownership[pod_id], units.get(place), hosts.get(place, {}), servers
+                    )
                     for domain in pods[pod_id].domains
                     if (place := (pod_id, domain.position)) in own_places or sold.offered
                 ),
@@ -209,8 +218,21 @@ def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: 
             for pod_id in sorted(pods)
         ),
         reservations=tuple(_overlay(r, pods, region) for r in shown.reservations),
-        placements=tuple(observe_placement(services, placement) for placement in shown.placements),
+        placements=tuple(placement for placement, _ in observed),
     )
+
+
+def _observed(
+    services: Needs, placement: Placement, pod: Pod | None
+) -> tuple[ObservedPlacement, list[PlacementServer]]:
+    """A placement with its servers, from one answer of the provider; without, if it does not answer."""
+    try:
+        found = servers_in(services, placement, pod, range(placement.count))
+    except ProviderUnavailable as error:
+        services.telemetry.warning("servers not shown", placement=placement.id, reason=str(error))
+        return ObservedPlacement(placement, None), []
+    servers = [one.server for one in found if one.server is not None]
+    return ObservedPlacement(placement, counts_of(placement, servers)), found
 
 
 def _domain(
@@ -218,7 +240,8 @@ def _domain(
     domain: Domain,
     ownership: Ownership,
     reservation: Reservation | None,
-    placed: Mapping[int, str],
+    placed: Mapping[int, tuple[str, str]],
+    servers: Mapping[str, PlacementServer],
 ) -> DomainNode:
     owned = ownership.owned_hosts(domain.position)
     reservation_id = unit_id = None
@@ -230,12 +253,14 @@ def _domain(
         tuple(
             HostNode(
                 host.id,
-                reservation is not None or host.slot in placed or bool(owned >> host.slot & 1),
+                reservation is not None or placement_id is not None or bool(owned >> host.slot & 1),
                 reservation_id,
                 unit_id,
-                placed.get(host.slot),
+                placement_id,
+                servers.get(server_id),
             )
             for host in sorted(domain.hosts, key=lambda host: host.slot)
+            for placement_id, server_id in [placed.get(host.slot, (None, ""))]
         ),
     )
 

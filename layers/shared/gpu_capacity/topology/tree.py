@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gpu_capacity.placements.observation import ObservedPlacement
+    from gpu_capacity.placements.servers import PlacementServer
     from gpu_capacity.reservations.observation import Observed
 
 
@@ -47,8 +48,8 @@ class TopologyFilter:
 class HostNode:
     """A host. ``reserved``: someone owns it, or a part of it.
 
-    ``reservation_id`` and ``unit_id`` are those of a shown reservation, ``placement_id`` is that of a shown
-    placement; None without one.
+    ``reservation_id`` and ``unit_id`` are those of a shown reservation, ``placement_id`` and ``server`` are
+    those of a shown placement; None without one. There is no ``server`` if the provider does not answer.
     """
 
     id: str
@@ -56,6 +57,7 @@ class HostNode:
     reservation_id: str | None = None
     unit_id: str | None = None
     placement_id: str | None = None
+    server: PlacementServer | None = None
 
 
 @dataclass(frozen=True, slots=True)

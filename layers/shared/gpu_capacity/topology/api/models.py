@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, Field
 
 from gpu_capacity.placements.api.models import PlacementRead, placement_view
+from gpu_capacity.placements.api.servers import PlacementServerRead, server_view
 from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.reservations.api.models import ReservationRead, reservation_view
 
@@ -34,6 +35,9 @@ class TopologyHostRead(Body):
     reservation_ref: str | None = Field(None, description="The key of a reservation in the overlays.")
     reservation_unit_ref: str | None = Field(None, description="The key of a unit of that reservation.")
     placement_ref: str | None = Field(None, description="The key of a placement in the overlays.")
+    server: PlacementServerRead | None = Field(
+        None, description="Absent if the provider does not answer, or the topology is too large with servers."
+    )
 
 
 class TopologyDomainRead(Body):
@@ -116,15 +120,15 @@ class TopologyRegionRead(Body):
     projections: list[TopologyProjectionRead]
 
 
-def region_view(region: RegionTopology) -> dict[str, Any]:
-    """A region as JSON."""
+def region_view(region: RegionTopology, *, servers: bool) -> dict[str, Any]:
+    """A region as JSON, with or without servers."""
     return {
         "regionId": region.region_id,
-        "projections": [_projection_view(projection) for projection in region.projections],
+        "projections": [_projection_view(projection, servers=servers) for projection in region.projections],
     }
 
 
-def _projection_view(projection: Projection) -> dict[str, Any]:
+def _projection_view(projection: Projection, *, servers: bool) -> dict[str, Any]:
     return {
         "reservationUnit": {
             "accelerator": projection.accelerator,
@@ -134,7 +138,11 @@ def _projection_view(projection: Projection) -> dict[str, Any]:
             "hostsPerUnit": projection.hosts_per_unit,
         },
         "topology": [
-            {"id": pod.id, "name": f"pod-{number}", "domains": [_domain_view(d) for d in pod.domains]}
+            {
+                "id": pod.id,
+                "name": f"pod-{number}",
+                "domains": [_domain_view(domain, servers=servers) for domain in pod.domains],
+            }
             for number, pod in enumerate(projection.pods, 1)
         ],
         "overlays": {
@@ -146,17 +154,23 @@ def _projection_view(projection: Projection) -> dict[str, Any]:
     }
 
 
-def _domain_view(domain: DomainNode) -> dict[str, Any]:
+def _domain_view(domain: DomainNode, *, servers: bool) -> dict[str, Any]:
     named = {} if domain.name is None else {"name": domain.name}
-    return {"id": domain.id, **named, "hosts": [_host_view(host) for host in domain.hosts]}
+    return {
+        "id": domain.id,
+        **named,
+        "hosts": [_host_view(host, servers=servers) for host in domain.hosts],
+    }
 
 
-def _host_view(host: HostNode) -> dict[str, Any]:
+def _host_view(host: HostNode, *, servers: bool) -> dict[str, Any]:
     view: dict[str, Any] = {"infrastructureRef": host.id, "reserved": host.reserved}
     if host.reservation_id is not None:
         view |= {"reservationRef": host.reservation_id, "reservationUnitRef": host.unit_id}
     if host.placement_id is not None:
         view["placementRef"] = host.placement_id
+    if servers and host.server is not None:
+        view["server"] = server_view(host.server)
     return view
 
 

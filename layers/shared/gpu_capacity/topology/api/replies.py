@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 
 def topology(found: Sequence[RegionTopology]) -> Reply:
-    """200 with the topology.
+    """200 with the topology; without servers if it is larger than one response with them.
 
     Raises:
-        InvalidRequest: it is larger than one response.
+        InvalidRequest: it is larger than one response without them as well.
     """
-    views = [region_view(region) for region in found]
-    if sum(map(answer_bytes, views)) > ANSWER_BYTES_MAX:
-        raise InvalidRequest(
-            "query regionID",
-            "required, as the topology is larger than one answer: narrow it by region, accelerator and unit",
-        )
-    return Reply(HTTPStatus.OK, views, NO_CACHE)
+    for servers in (True, False):
+        views = [region_view(region, servers=servers) for region in found]
+        if sum(map(answer_bytes, views)) <= ANSWER_BYTES_MAX:
+            return Reply(HTTPStatus.OK, views, NO_CACHE)
+    raise InvalidRequest(
+        "query regionID",
+        "required, as the topology is larger than one answer: narrow it by region, accelerator and unit",
+    )
 
 
 def topology_filter(call: Call[object]) -> TopologyFilter:

@@ -9,16 +9,18 @@ import pytest
 
 from gpu_capacity.inventory.bookings import Booking
 from gpu_capacity.inventory.items import PodOwners
+from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.record import Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import EndBooking, Facts, Kind, MarkRun
-from tests.upkeep.audit.test_rules import CLAIMS, QUOTA, RECORD, RESERVATION, WELL
+from testkit.world import REGION
+from tests.upkeep.audit.test_rules import CLAIMS, POD, QUOTA, RECORD, RESERVATION, WELL
 
 if TYPE_CHECKING:
     from gpu_capacity.reservations.record import Reservation
 
-TAG, OTHER = b"booked", b"others"
+TAG, OTHER, LEFT = b"booked", b"others", b"leaves"
 BOOKING = Booking(TAG, 1, 2, 7)
 SETTLED = replace(RESERVATION, runs=(Run(Placement("pod1", 1, 2), TAG),))
 CLAIMING = replace(
@@ -30,6 +32,16 @@ CLAIMING = replace(
 )
 GIVING_BACK = replace(CLAIMING, status=Status.ERROR)
 GOING = replace(SETTLED, status=Status.DEPROVISIONING)
+
+
+RELEASED = replace(
+    RESERVATION,
+    runs=(Run(Placement("pod1", 1, 1), TAG),),
+    leaving=(Run(Placement("pod1", 2, 1), LEFT),),
+    topology_hash=topology_hash((REGION, "GB300", "NVL72"), "pod1", POD.between(1, 1)),
+    unsettled_since=7,
+)
+KEPT = Booking(TAG, 1, 1, 7)
 
 
 def _facts(reservation: Reservation, *bookings: Booking, **owners: bytes) -> Facts:
@@ -101,3 +113,26 @@ def test_a_record_that_names_a_run_in_status_error_has_to_be_in_the_index() -> N
     facts = replace(_facts(GIVING_BACK, BOOKING), shards={})
 
     assert _kinds(facts) == [Kind.UNSETTLED_MISSING]
+
+
+@pytest.mark.parametrize("bookings", [(KEPT,), (KEPT, Booking(LEFT, 2, 1, 7))])
+def test_a_unit_that_is_leaving_is_no_finding_whether_it_is_booked_or_free(
+    bookings: tuple[Booking, ...],
+) -> None:
+    assert _kinds(_facts(RELEASED, *bookings)) == []
+
+
+def test_a_unit_that_stays_beside_one_that_leaves_must_be_booked() -> None:
+    assert _kinds(_facts(RELEASED, Booking(LEFT, 2, 1, 7))) == [Kind.ORPHANED]
+
+
+def test_a_leaving_unit_under_a_tag_of_nobody_is_leaked() -> None:
+    assert _kinds(_facts(RELEASED, KEPT, Booking(OTHER, 2, 1, 7))) == [Kind.LEAKED]
+
+
+def test_a_reservation_that_has_released_all_lists_nothing_and_has_the_hash_of_nothing() -> None:
+    none = topology_hash((REGION, "GB300", "NVL72"), "", ())
+    released = replace(RELEASED, runs=(), leaving=(), topology_hash=none, unsettled_since=None)
+
+    assert _kinds(_facts(released)) == []
+    assert _kinds(_facts(replace(released, topology_hash=RESERVATION.topology_hash))) == [Kind.CONTRADICTORY]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import Forbidden, InvalidRequest, NotFound, RaceLost, StateConflict
+from gpu_capacity.errors import Forbidden, InvalidRequest, NotFound, StateConflict
 from gpu_capacity.neighbours.listed import Entry, Kind, ListedNeighbours
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.delete import delete_placement
@@ -212,7 +212,7 @@ def test_a_placement_that_changes_every_time_is_left_after_sixteen_attempts(
         world.services.placements.change(record, replace(record, failure=f"{record.failure}x"))
 
     world.db.before("put_item", count_on, times=None)
-    with pytest.raises(RaceLost):
+    with pytest.raises(StateConflict, match="changed the placement meanwhile"):
         update(world, up, image_id="ubuntu-26.04")
 
 

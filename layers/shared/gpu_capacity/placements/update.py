@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.errors import InvalidRequest, NotFound, RaceLost, StateConflict, Unprocessable
+from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict, Unprocessable
 from gpu_capacity.holders.advance import ATTEMPTS_MAX
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.names import check_names
@@ -48,8 +48,8 @@ def update_placement(
         Forbidden: the token may not update placements.
         NotFound: the caller may see no placement of this id.
         InvalidRequest: another field differs, or the servers cannot have the new image.
-        StateConflict: the placement is being deleted, or another request has changed it meanwhile.
-        RaceLost: the workflow changed the placement in every attempt.
+        StateConflict: the placement is being deleted; or another request changed it meanwhile, or the
+            workflow in every attempt.
     """
     caller.require(Permission.UPDATE_PLACEMENTS)
     first = placement = visible_placement(services, caller, placement_id, organizations)
@@ -62,7 +62,7 @@ def update_placement(
         if placement.status is PlacementStatus.DEPROVISIONING:
             raise StateConflict("the placement is being deleted")
         if (placement.image_id, placement.strategy) != (first.image_id, first.strategy):
-            raise StateConflict("another request changed the placement meanwhile: read it, and decide again")
+            break
         after = _changed(placement, spec, caller.name, services.clock.now())
         if after == placement:
             return observe(services, placement)
@@ -74,7 +74,7 @@ def update_placement(
             return ObservedPlacement(written, None)
         services.pause(attempt)
         placement = visible_placement(services, caller, placement_id, organizations)
-    raise RaceLost("the placement changed every time")
+    raise StateConflict("somebody else changed the placement meanwhile: read it, and decide again")
 
 
 def _changed(placement: Placement, spec: PlacementSpec, by: str, now: int) -> Placement:

@@ -114,8 +114,8 @@ class Server:
     """A server of a placement on a host.
 
     ``image_id`` and ``generation`` are of the image that was accepted last, and ``since`` is when that was,
-    in seconds since the epoch; ``None`` if the provider does not know it. ``message`` says for operators why
-    the server failed. Addresses are known once it has booted.
+    in seconds since the epoch; ``None`` if the provider does not know it. ``message`` says why the
+    server failed, and customers see it. Addresses are known once it has booted.
     """
 
     owner: str

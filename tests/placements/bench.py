@@ -196,9 +196,9 @@ class Bench:
     def servers(self) -> Sequence[Server]:
         return self.provider.servers(self.placement.server_owner)
 
-    def round(self) -> Step:
-        """One round of the workflow."""
-        return settle_placement(self.services, *self._key)
+    def round(self, execution: str | None = None) -> Step:
+        """One round of the workflow, of any execution or of this one."""
+        return settle_placement(self.services, *self._key, execution)
 
     def settle(self) -> Step:
         """Rounds, with servers that come up at once."""

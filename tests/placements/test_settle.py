@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,11 @@ from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, ServerStat
 from gpu_capacity.reservations.record import Status
 from testkit.world import ORGANIZATION
 from tests.placements.bench import NEW_IMAGE, Bench
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_capacity.providers.port import Server
 
 PROVISIONED, ERROR = PlacementStatus.PROVISIONED, PlacementStatus.ERROR
 DAY = 86_400
@@ -330,6 +335,27 @@ def test_a_rebuild_that_is_late_does_not_leave_a_server_with_an_image_that_was_t
     assert bench.servers[0].image_id == NEW_IMAGE
     assert bench.round() is Step.AGAIN
     assert not _is_settled(bench, PROVISIONED)
+    assert bench.settle() is Step.DONE
+    assert _is_settled(bench, PROVISIONED)
+    assert {server.image_id for server in bench.servers} == {"ubuntu-24.04"}
+
+
+def test_what_an_execution_did_before_it_ends_is_seen_by_the_one_that_goes_on() -> None:
+    """The present one has looked at the servers; then a rebuild arrives, and the execution it is of ends."""
+    bench = _provisioned(strategy=_rolling())
+    bench.want()
+    older, host_id, servers = bench.placement, bench.servers[0].host_id, bench.provider.servers
+    bench.want("ubuntu-24.04")
+
+    def looked_at(owner: str) -> Sequence[Server]:
+        bench.provider.servers = servers  # type: ignore[method-assign]
+        seen = servers(owner)
+        bench.provider.rebuild(owner, host_id, older.image_id, older.generation)
+        assert bench.round(older.execution) is Step.DONE
+        return seen
+
+    bench.provider.servers = looked_at  # type: ignore[method-assign]
+    assert bench.round(bench.placement.execution) is Step.AGAIN
     assert bench.settle() is Step.DONE
     assert _is_settled(bench, PROVISIONED)
     assert {server.image_id for server in bench.servers} == {"ubuntu-24.04"}

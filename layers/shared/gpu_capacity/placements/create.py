@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.roles import HasPause
+    from gpu_capacity.holders.roles import HasBackground, HasPause
     from gpu_capacity.placements.choice import Needs as ChoiceNeeds
     from gpu_capacity.placements.names import Needs as NameNeeds
     from gpu_capacity.placements.repeats import EarlierTry
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.reservations.roles import HasReservations
 
-    class Needs(ChoiceNeeds, NameNeeds, RepeatNeeds, HasPause, HasReservations, Protocol):
+    class Needs(ChoiceNeeds, NameNeeds, RepeatNeeds, HasBackground, HasPause, HasReservations, Protocol):
         """What the functions of this module work with."""
 
 
@@ -178,18 +178,22 @@ def _record(
     """Write a new placement, and its hosts into its reservation.
 
     Uses the cached quota first: a write that counts demands the limit as cached. That there is none has to be
-    read now, as the write takes hosts at once. A refusal always follows a fresh read.
+    read now, as the write takes hosts at once; hosts are chosen meanwhile. A refusal always follows a fresh
+    read.
 
     Returns:
         The placement as written; or the one that another try of the same request has made meanwhile.
     """
     subject = (draft.organization_id, PLACEMENT_SERVERS)
-    quota = services.quotas.cached(*subject) or services.quotas.read(*subject)
+    read_quota = services.background(
+        lambda: services.quotas.cached(*subject) or services.quotas.read(*subject)
+    )
+    hosts = hosts_for(services, reservation, request.spec, draft.id)
+    quota = read_quota()
     over = first.earlier if isinstance(first.earlier, Tombstone) else None
     recent = first.recent
     with services.placements.creating(draft, draft.created_at) as tries:
         for attempt in range(ATTEMPTS_MAX):
-            hosts = hosts_for(services, reservation, request.spec, draft.id)
             if quota is not None and not quota.allows(draft.count):
                 quota = services.quotas.read(*subject)
                 check(quota, draft.count)
@@ -222,6 +226,7 @@ def _record(
             if QUOTA in refused.items:
                 quota = services.quotas.read(*subject)
             services.pause(attempt)
+            hosts = hosts_for(services, reservation, request.spec, draft.id)
         raise RaceLost("other requests changed the reservation every time")
 
 

@@ -101,17 +101,23 @@ def settle_placement(
         services: collaborators.
         organization_id: of the placement.
         placement_id: which one.
-        execution: the name of the execution that asks. One that is not the record's own has nothing left to
-            do: another one was started for what was asked last, or reconcile starts it. Executions of an
-            earlier definition do not say who they are, and go on.
+        execution: the name of the execution that asks. One that is not the record's own ends while the record
+            is unsettled: another one was started for what was asked last, or reconcile starts it. Executions
+            of an earlier definition do not say who they are, and go on.
 
     Raises:
         ProviderUnavailable: the provider did not answer. The step is repeated.
         StorageUnavailable: the database did not answer, or what it has contradicts itself.
     """
     placement = services.placements.get(organization_id, placement_id)
-    if placement is None or execution not in (None, placement.execution):
+    if placement is None:
         return Step.DONE
+    if execution not in (None, placement.execution) and placement.is_unsettled:
+        return _hand_over(services, placement)
+    return _round(services, placement)
+
+
+def _round(services: Needs, placement: Placement) -> Step:
     match placement.status:
         case PlacementStatus.PENDING:
             return _begin(services, placement)
@@ -123,6 +129,15 @@ def settle_placement(
             return _tear_down(services, placement)
         case _:
             return Step.DONE
+
+
+def _hand_over(services: Needs, placement: Placement) -> Step:
+    """Leave the placement to the execution that was started after this one.
+
+    The servers may have changed by what this execution asked for since the other one looked at them. So the
+    record gets another revision, which refuses what was decided on that look.
+    """
+    return Step.AGAIN if _written(services, placement, "hand_over") is None else Step.DONE
 
 
 def _begin(services: Needs, placement: Placement) -> Step:

@@ -201,7 +201,8 @@ def _quotas(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterato
 
 def _servers(present: list[Item], live: list[Record]) -> Iterator[str]:
     """The owner of a reservation's server has capacity, and servers agree with the occupation of hosts."""
-    owners = {record.server_owner for record in live if record.kind == RESERVATION and record.holds}
+    holding = (record for record in live if record.holds or record.leaving)
+    owners = {record.server_owner for record in holding if record.kind == RESERVATION}
     pinned = {
         (item["pk"]["S"].removeprefix("HOLDER#"), item["sk"]["S"].removeprefix("HOST#"))
         for item in present

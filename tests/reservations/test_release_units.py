@@ -177,6 +177,7 @@ def test_all_units_may_be_released_and_the_reservation_stays(world: World) -> No
     before = provisioned(world, 2)
 
     released = release(world, before, 0, 1)
+    assert audit(world.db, now=world.clock.now()) == []
     assert free(world, before) is Step.DONE
 
     shown = get_reservation(world.services, caller(), before.id, NOWHERE)

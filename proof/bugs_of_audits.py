@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _free_without_asking(patches: Patches) -> None:
     patches.replace(Providers, "why_not_free", lambda _self, _part: None)
-    patches.replace(audit_rules, "_servers_of", lambda _facts, _tag: [])
+    patches.replace(audit_rules, "_holders_of", lambda _facts, _tag: [])
 
 
 def _take_a_lost_record_for_an_end(patches: Patches) -> None:

@@ -13,7 +13,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.deprovisioning import release_reservation
+from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.holds import Step
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ def _release(units: int, *, quota: bool) -> float:
         world.set_quota(RACKS)
     made = create_reservation(world.services, caller(), request(units)).reservation
     delete_reservation(world.services, caller(), made.id, frozenset())
+    deleted = world.services.reservations.get(ORGANIZATION, made.id)
+    assert deleted is not None
     meter = WriteMeter(world.db)
-    assert release_reservation(world.services, ORGANIZATION, made.id) == {"outcome": "done"}
+    assert complete_deprovisioning(world.services, deleted) is Step.DONE
     return meter.total()

@@ -40,9 +40,9 @@ class Life:
 
 
 def reservation_life(racks: int, hosts: int) -> Life:
-    """Real definitions, steps and stores; the host provider keeps its servers elsewhere.
+    """Real definitions, steps and stores; the host provider keeps its holds elsewhere.
 
-    Servers are ready after 20 s and gone after as many as the provider says; every further look costs more.
+    Hosts are held after 20 s and released after as many as the provider says; every further look costs more.
     """
     # Imported here: only the environments of tests and benchmarks have the interpreter of state machines.
     from testkit.workflow.stage import Stage  # noqa: PLC0415 - see above

@@ -221,7 +221,7 @@ class Cloud:
         """Send the event that wakes the claims waiting in a zone; events may arrive late and out of order."""
         if self._still:
             return
-        if self.fault_source.chance(self.fault_source.share / 4):
+        if self.fault_source.chance(self.fault_source.share):
             self.fault_source.count(Kind.LOST, self._work())
             return
         times = 1

@@ -115,7 +115,12 @@ BUGS: Final = (
         _hold_through_the_fence,
         orders="tear down x hold",
     ),
-    Bug("answer-any-body", "an idempotency key answers for any request", _answer_any_body),
+    Bug(
+        "answer-any-body",
+        "an idempotency key answers for any request",
+        _answer_any_body,
+        story="life of a reservation",
+    ),
     Bug("show-who-is-claiming", "a claiming reservation is shown", _show_who_is_claiming),
     Bug(
         "refuse-from-memory",

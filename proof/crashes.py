@@ -54,8 +54,9 @@ ID, OTHER_ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d10", "0b9a3a58-4a1c-4f7e-9d5e-
 
 
 def life_of_a_reservation(story: Story) -> None:
-    """A reservation is accepted, provisioned, deleted and torn down."""
+    """A reservation is accepted and provisioned, its key is used again, and it is deleted and torn down."""
     _reserves(story)
+    _reserves(story, 1)
     _ends(story, RESERVATION)
 
 

@@ -74,7 +74,7 @@ def audit_tables(
     if now is not None:
         servers = tables["servers"]
         present = [item for item in servers if "gone_at" not in item or int(item["gone_at"]["N"]) > now]
-        findings += _servers(present, live)
+        findings += _holds(present, live)
         findings += placements.judge_servers(present, live, placed)
         findings += vms.judge_servers(present, rentals)
         if at_rest:
@@ -199,22 +199,22 @@ def _quotas(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterato
             yield f"{quota} counts {quotas.get(quota)}, records have {counted[quota]}"
 
 
-def _servers(present: list[Item], live: list[Record]) -> Iterator[str]:
-    """The owner of a reservation's server has capacity, and servers agree with the occupation of hosts."""
+def _holds(present: list[Item], live: list[Record]) -> Iterator[str]:
+    """Who holds a host has capacity, and both items of each hold agree."""
     holding = (record for record in live if record.holds or record.leaving)
     owners = {record.server_owner for record in holding if record.kind == RESERVATION}
-    pinned = {
+    held = {
         (item["pk"]["S"].removeprefix("HOLDER#"), item["sk"]["S"].removeprefix("HOST#"))
         for item in present
         if item["sk"]["S"].startswith("HOST#")
     }
-    occupied = {
+    holders = {
         (item["holder"]["S"], item["pk"]["S"].removeprefix("HOST#"))
         for item in present
         if item["sk"]["S"] == "HOST"
     }
-    for owner, host in pinned:
+    for owner, host in held:
         if owner not in owners:
-            yield f"server of {owner} on {host} outlives its claim"
-    for owner, host in pinned ^ occupied:
-        yield f"host {host} of {owner}: server and occupation disagree"
+            yield f"hold of {owner} on {host} outlives its claim"
+    for owner, host in held ^ holders:
+        yield f"host {host} of {owner}: the items of its hold disagree"

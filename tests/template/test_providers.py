@@ -11,6 +11,8 @@ from tests.template.loading import functions, resource_name, statements, templat
 OF_HOSTS = {
     *("ReservationStepsFunction", "PlacementStepsFunction", "GetOrganizationTopologyFunction"),
     *("CreatePlacementFunction", "ListPlacementsFunction", "GetPlacementFunction", "UpdatePlacementFunction"),
+    *("ListPlacementServersFunction", "GetPlacementServerFunction", "ReconcilePlacementServerFunction"),
+    *("StartPlacementServerFunction", "StopPlacementServerFunction", "RebootPlacementServerFunction"),
 }
 OF_VMS = {"VmStepsFunction"}
 

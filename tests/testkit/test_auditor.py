@@ -111,7 +111,7 @@ def _vm(name: str, **changes: Any) -> Callable[[VmScene], None]:
         (_retold("1 instance", "2 instance"), "owns 1 in uk-lon-1 and says True: 2"),
         (_listed_twice, "lists a domain twice"),
         (planted_servers.a_server_of_an_earlier_life, "outlives its claim"),
-        (planted_servers.two_servers_have_a_host, "server and occupation disagree"),
+        (planted_servers.two_servers_have_a_host, "the items of its hold disagree"),
     ],
 )
 def test_inconsistent_reservations_and_claims_are_found(plant: Callable[[Scene], None], finding: str) -> None:

@@ -55,7 +55,7 @@ FULL = {
         reservation(**FULL),
         reservation(status=Status.PROVISIONED, unsettled_since=None),
         reservation(
-            status=Status.ERROR, unsettled_since=None, placement=None, topology_hash=None, failure="x"
+            status=Status.ERROR, unsettled_since=None, runs=(), topology_hash=None, failure="x"
         ),
     ],
     ids=["accepted", "everything set", "provisioned", "failed"],

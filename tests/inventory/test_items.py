@@ -54,9 +54,7 @@ FULL = {
         reservation(),
         reservation(**FULL),
         reservation(status=Status.PROVISIONED, unsettled_since=None),
-        reservation(
-            status=Status.ERROR, unsettled_since=None, runs=(), topology_hash=None, failure="x"
-        ),
+        reservation(status=Status.ERROR, unsettled_since=None, runs=(), topology_hash=None, failure="x"),
     ],
     ids=["accepted", "everything set", "provisioned", "failed"],
 )

@@ -160,12 +160,19 @@ def test_an_error_that_may_pass_has_retry_after(error: CapacityError) -> None:
     assert "throttled" not in str(reply.body)
 
 
+def test_a_provider_that_does_not_answer_is_asked_again() -> None:
+    reply = ReservationErrors().refuse(errors.ProviderUnavailable("region is busy"), TRACE)
+
+    assert (reply.status, reply.body["error"]) == (500, "server_error")
+    assert "Retry-After" in reply.headers
+    assert "busy" not in str(reply.body)
+
+
 @pytest.mark.parametrize(
     "error",
     [
         errors.Misconfigured("AUTH_ISSUER is not set"),
         errors.WorkflowUnavailable("provision: not started"),
-        errors.ProviderUnavailable("region is busy"),
         errors.FeedRefused(FeedRefusal.OUTDATED, "document is older"),
         CapacityError("a kind that is yet to come"),
     ],

@@ -95,12 +95,10 @@ def fail(world: World, reservation_id: str, message: str = "a host is unfit") ->
 
 
 def tear_down(world: World, reservation_id: str) -> dict[str, Any]:
-    """``deprovisioning`` to gone. Time passes only if hosts have to be waited for."""
-    ended = release_reservation(world.services, ORGANIZATION, reservation_id)
-    if ended["outcome"] != "done":
-        world.clock.advance(world.behaviour.delete_seconds)
-        ended = release_reservation(world.services, ORGANIZATION, reservation_id)
-    return ended
+    """``deprovisioning`` to gone."""
+    release_reservation(world.services, ORGANIZATION, reservation_id)
+    world.clock.advance(world.behaviour.delete_seconds)
+    return release_reservation(world.services, ORGANIZATION, reservation_id)
 
 
 def unit_release(services: Services, reservation: Reservation, *numbers: int) -> UnitRelease:

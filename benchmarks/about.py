@@ -11,7 +11,8 @@ ABOUT: Final[Mapping[str, str]] = {
     "cost": """\
 Units and round trips of one reservation of N racks, as the tests' in-memory DynamoDB reports them (the
 contract suite compares it with others), in a pod of 72 racks without a rival. *Failures counted in* has
-20 claimants over 80 pods who all want N racks at once; lost races are billed to the claims that stood.""",
+20 claimants over 80 pods who all want N racks at once; lost races are billed to the claims that stood.
+The servers of placements take 300 s for an image.""",
     "contention": """\
 Claimants reserve without a pause, by `create_reservation` itself, over in-memory tables in virtual time
 with published DynamoDB latencies; pods have 72 racks, sizes are 1, 2 and 4. Brackets have the least and

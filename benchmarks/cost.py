@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from benchmarks import placement_cost
 from benchmarks.claim_cost import CROWD, RACKS, ClaimCost, Contended, claim_cost, contended_cost
 from benchmarks.contention import alone
 from benchmarks.lifecycle import Life, customer_polls, reservation_life
+from benchmarks.placement_cost import row
 from benchmarks.prices import Consumption, Prices
 from benchmarks.report import Section
 from gpu_capacity.dynamodb import keys
@@ -52,6 +54,7 @@ def measure(options: Options) -> Section:
     _under_contention(section, costs[0], contended, options)
     life = reservation_life(LIFE_RACKS, options.sized(18, 2))
     _dollars(section, costs[0], contended[LIFE_RACKS], life)
+    placement_cost.show(section, options)
     whole = life.whole()
     section.values |= {
         "claim.record": costs[0].record + costs[0].index_entry,
@@ -254,7 +257,7 @@ def _dollars(section: Section, cost: ClaimCost, contended: Contended, life: Life
     rows += [(f"{POLLS_BY_CUSTOMER} GETs", polls), ("**whole life**", life.whole() + polls)]
     rows.append((f"**whole life**, {COUNTED_IN}", life.whole() + polls + more))
     head = ("stage", "write units", "read units", "transitions", "invocations", "$ per million")
-    section.table(head, [_row(name, used, prices) for name, used in rows])
+    section.table(head, [row(name, used, prices) for name, used in rows])
     what = "$ per million accepted reservations"
     claim = (crowded + request).usd(prices) * 1e6
     section.figure(f"{what}: claim path with API and function, {COUNTED_IN}", f"{claim:,.2f}")
@@ -266,14 +269,3 @@ def _dollars(section: Section, cost: ClaimCost, contended: Contended, life: Life
         met=whole <= LIFE_DOLLARS_MAX,
     )
     section.values["life.usd"] = (life.whole() + polls).usd(prices)
-
-
-def _row(name: str, used: Consumption, prices: Prices) -> tuple[str, ...]:
-    return (
-        name,
-        f"{round(used.write_units, 2):g}",
-        f"{round(used.read_units, 2):g}",
-        f"{used.state_transitions:g}",
-        f"{used.api_requests + used.task_invocations:g}",
-        f"{used.usd(prices) * 1e6:,.2f}",
-    )

@@ -54,7 +54,7 @@ def reservation_life(racks: int, hosts: int) -> Life:
     stage.delete(warm_up)
     stage.run_all()
     started = len(stage.workflows.running)
-    laps = _Laps(stage)
+    laps = Laps(stage)
     life = Life(hosts, WriteMeter(world.db).units)
     reservation_id = stage.reserve(racks)
     life.stages["reserve (POST)"] = laps.lap(api=1)
@@ -77,7 +77,7 @@ def customer_polls(polls: int) -> Consumption:
     return Consumption(read_units=(world.db.read_units - before) * polls, api_requests=polls)
 
 
-class _Laps:
+class Laps:
     """Differences of the stage's counters."""
 
     def __init__(self, stage: Stage) -> None:

@@ -11,7 +11,9 @@ from benchmarks.contention.simulation import Simulation
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import InsufficientCapacity
 from gpu_capacity.holders.tentative import TENTATIVE_SECONDS_MAX
+from gpu_capacity.placements.create import create_placement
 from gpu_capacity.reservations.create import create_reservation
+from testkit.placements import provisioned, wish
 from testkit.world import REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -34,6 +36,17 @@ def round_trips(units: int, *, quota: bool = False) -> float:
 def published_seconds(units: int, *, quota: bool = False) -> float:
     """Return the waiting time (seconds) with the published median of each answer."""
     return _accepted(units, PUBLISHED_MEDIANS, quota=quota)
+
+
+def placement_round_trips() -> float:
+    """Return the number of consecutive answers that a placement waits for, by a warm environment.
+
+    The reservation is provisioned, and its host provider answers at once.
+    """
+    stage = _Stage(EVERY_ANSWER_A_SECOND, racks=RACKS_PER_POD)
+    reservation = provisioned(stage.world, RACKS_PER_POD)
+    stage.lasts(lambda: stage.place(reservation.id))
+    return stage.lasts(lambda: stage.place(reservation.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,9 @@ class _Stage:
 
     def reserve(self, units: int) -> None:
         create_reservation(self.services, caller(), request(units))
+
+    def place(self, reservation_id: str) -> None:
+        create_placement(self.services, caller(), wish(reservation_id))
 
     def refuse(self, units: int) -> None:
         try:

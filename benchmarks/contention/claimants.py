@@ -19,6 +19,7 @@ from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.bookings import TAG_BYTES, Booking, new_tag
 from gpu_capacity.inventory.items import decode_owners, encode_booking
 from gpu_capacity.inventory.store import InventoryStore
+from gpu_capacity.placements.store import PlacementStore
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.runs import Runs
 from gpu_capacity.reservations.store import ReservationStore
@@ -200,6 +201,7 @@ def over(world: World, database: Database, simulation: Simulation, pause: Simula
         world.environment(),
         inventory=InventoryStore(database, INVENTORY, world.clock),
         reservations=ReservationStore(database, HOLDERS),
+        placements=PlacementStore(database, HOLDERS),
         runs=Runs(database, INVENTORY),
         quotas=QuotaStore(database, HOLDERS),
         pause=pause,

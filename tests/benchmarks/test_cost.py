@@ -10,6 +10,7 @@ from benchmarks.cost import SIZES, one_item_per_unit
 from benchmarks.lifecycle import customer_polls, reservation_life
 from benchmarks.metering import REFUSED, WriteMeter
 from benchmarks.options import Options
+from benchmarks.placement_cost import DEPLOY, ROLL, accepted, placement_life, read_of
 from benchmarks.prices import Consumption, Prices
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.reservations.create import create_reservation
@@ -141,3 +142,23 @@ def test_a_longer_run_costs_no_more_write_units_in_its_whole_life() -> None:
 
 def test_polls_are_billed_one_by_one() -> None:
     assert customer_polls(3) == Consumption(read_units=3 * customer_polls(1).read_units, api_requests=3)
+
+
+def test_a_placement_costs_one_unit_and_one_round_trip_more_than_a_reservation() -> None:
+    cost, claim = accepted(), claim_cost(1)
+
+    assert (cost.write_units, cost.write_units_with_quota) == (claim.accepted + 1, claim.with_quota)
+    assert cost.round_trips == claim.round_trips + 1
+
+
+def test_a_get_of_a_placement_reads_its_record_and_asks_the_provider_once() -> None:
+    read = read_of(hosts_per_rack=2)
+
+    assert (read.requests, read.units, read.provider_requests) == (1, 1, 1)
+
+
+def test_many_servers_take_no_more_state_transitions_than_few() -> None:
+    few, many = placement_life(hosts_per_rack=1), placement_life(hosts_per_rack=2)
+
+    assert few[DEPLOY].state_transitions == many[DEPLOY].state_transitions
+    assert few[ROLL].state_transitions == many[ROLL].state_transitions > few[DEPLOY].state_transitions

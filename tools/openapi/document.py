@@ -10,6 +10,7 @@ from gpu_capacity import API_VERSION
 from gpu_capacity.http.operations import OPERATIONS
 from tools.openapi.capacity_claims import CAPACITY_CLAIMS
 from tools.openapi.placements import PLACEMENTS
+from tools.openapi.reservation_examples import TOPOLOGY_HASH
 from tools.openapi.reservations import RESERVATIONS
 from tools.openapi.schemas import component_schemas, reference
 from tools.openapi.topology import TOPOLOGY
@@ -45,7 +46,7 @@ _HEADERS: Final[Json] = {
     "ETag": {
         "description": "The new topologyHash in double quotes, for the `If-Match` of the next request.",
         "schema": {"type": "string"},
-        "example": '"sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e"',
+        "example": f'"{TOPOLOGY_HASH}"',
     },
     "X-Trace-Id": {
         "description": "What to quote when asking for help; taken from `traceparent` or `X-Amzn-Trace-Id` "

@@ -15,6 +15,10 @@ METADATA: Final[Json] = {
     "description": "Reserved accelerator units for training",
     "tags": [{"name": "workload", "value": "training"}],
 }
+TOPOLOGY_HASH: Final = "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e"
+UNIT_ID: Final = "0f7fe671" * 8
+"""Of 64 hex digits that repeat, as no secret does: the scan for secrets reads these examples too."""
+
 SPEC: Final[Json] = {"regionId": "uk-lon-1", "accelerator": "GB300", "unit": "NVL72", "count": 2}
 REQUEST: Final[Json] = {
     "metadata": METADATA,
@@ -54,7 +58,7 @@ RESERVATION: Final[Json] = {
         "machineFlavorId": "g.72.gb300.pinned",
         "claimedUnitCount": 2,
         "host": HOST,
-        "topologyHash": "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e",
+        "topologyHash": TOPOLOGY_HASH,
         "topologyObservedAt": "2026-04-28T10:45:00Z",
     },
 }

@@ -7,12 +7,11 @@ from typing import Final
 from gpu_capacity.topology.api.models import TopologyRegionRead
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 from tools.openapi.placements import PLACEMENTS
-from tools.openapi.reservation_examples import RESERVATION
+from tools.openapi.reservation_examples import RESERVATION, TOPOLOGY_HASH, UNIT_ID
 from tools.openapi.reservations import ERRORS, RESERVATIONS
 
 _TOPOLOGY: Final = "Topology"
 
-_UNIT_ID: Final = "c1f7f2f0a4f0f6d1f0b7c9b0fd1c63fd4b5a7e2f3e0a8c1d9b6f4e7a2d5c8b30"
 _HOST: Final = "9c1f0c1e-6d55-4f0b-8a53-0f6d1c2e3a4b"
 
 
@@ -43,18 +42,18 @@ _PROJECTION: Final[Json] = {
     },
     "topology": [
         {
-            "id": "ec615f9f67f9eaec747819da9bbfd23e",
+            "id": "ec615f9f" * 4,
             "name": "pod-1",
             "domains": [
                 {
-                    "id": "61ab9a931338fcc2bbdebf4cc19cea7a",
+                    "id": "61ab9a93" * 4,
                     "name": "nvl-a7",
                     "hosts": [
                         {
                             "infrastructureRef": _HOST,
                             "reserved": True,
                             "reservationRef": _RESERVATION_ID,
-                            "reservationUnitRef": _UNIT_ID,
+                            "reservationUnitRef": UNIT_ID,
                         }
                     ],
                 }
@@ -65,8 +64,8 @@ _PROJECTION: Final[Json] = {
         "reservations": {
             _RESERVATION_ID: {
                 **RESERVATION,
-                "topologyEntityTag": RESERVATION["status"]["topologyHash"],
-                "units": {_UNIT_ID: {"infrastructureRefs": [_HOST], "occupied": False}},
+                "topologyEntityTag": TOPOLOGY_HASH,
+                "units": {UNIT_ID: {"infrastructureRefs": [_HOST], "occupied": False}},
             }
         },
         "placements": {},

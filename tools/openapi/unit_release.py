@@ -6,10 +6,9 @@ from typing import Final
 
 from gpu_capacity.reservations.api import models, release
 from tools.openapi.description import Answer, Json, OperationText
+from tools.openapi.reservation_examples import TOPOLOGY_HASH, UNIT_ID
 
 _TRACE_ID: Final = "57bc14d9bd461f0b5a72db830149b67a"
-_UNIT_ID: Final = "0f7fe671052f3acbeec918522d026d2e4fd768f7a87c07aa81e7af8a765cdeaa"
-_HASH: Final = "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e"
 
 PARAMETERS: Final[dict[str, Json]] = {
     "ifMatchParameter": {
@@ -17,7 +16,7 @@ PARAMETERS: Final[dict[str, Json]] = {
         "in": "header",
         "description": "The present topologyHash in double quotes. Without it the answer is 428.",
         "schema": {"type": "string"},
-        "example": f'"{_HASH}"',
+        "example": f'"{TOPOLOGY_HASH}"',
     }
 }
 ERRORS: Final = {
@@ -62,21 +61,21 @@ def operation_text(tag: str, reservation: Json) -> OperationText:
         "placement may have hosts of them.",
         parameters=("reservationIDParameter", "organizationIDQueryParameter", *PARAMETERS),
         request=release.UnitReleaseBody,
-        request_example={"spec": {"unitIds": [_UNIT_ID]}},
+        request_example={"spec": {"unitIds": [UNIT_ID]}},
         answers={
             200: Answer(
                 "The reservation without the units, and the units.",
                 release.UnitReleaseRead,
                 example={
                     "reservation": _without_one(reservation),
-                    "releasedUnits": [{"id": _UNIT_ID, "infrastructureRefs": ["pod1-rack03-tray00"]}],
+                    "releasedUnits": [{"id": UNIT_ID, "infrastructureRefs": ["pod1-rack03-tray00"]}],
                 },
                 headers=("ETag",),
             ),
             422: Answer(
                 "Placements have hosts of these units. What the caller may not read is left out.",
                 release.BlockersRead,
-                example={"blockers": [{"unitId": _UNIT_ID, "consumers": [_CONSUMER]}]},
+                example={"blockers": [{"unitId": UNIT_ID, "consumers": [_CONSUMER]}]},
             ),
         },
         errors=(400, 401, 403, 404, 409, 412, 413, 415, 428, 500),

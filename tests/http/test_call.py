@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from gpu_capacity.errors import PROBLEMS_SHOWN_MAX, InvalidRequest
 from gpu_capacity.http.call import (
@@ -83,6 +83,22 @@ def test_problems_name_the_field_and_never_echo_the_value(world: World) -> None:
     (problem,) = caught.value.problems
     assert problem["loc"] == ("count",)
     assert "s3cret" not in repr(caught.value.problems)
+
+
+def test_what_our_own_checks_say_is_told_without_an_introduction(world: World) -> None:
+    class Even(BaseModel):
+        count: int
+
+        @field_validator("count")
+        @classmethod
+        def _even(cls, count: int) -> int:
+            if count % 2:
+                raise ValueError("must be even")
+            return count
+
+    with pytest.raises(BodyInvalid) as caught:
+        _call(world, '{"count": 1}').body(Even)
+    assert [problem["msg"] for problem in caught.value.problems] == ["must be even"]
 
 
 @pytest.mark.parametrize(

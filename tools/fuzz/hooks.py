@@ -64,7 +64,7 @@ LIMITS: Final = re.compile(
     r"|(query )?limit: must be a whole number from 1 to 1000"
     r"|resources\.instance_count: Input should be less than or equal to \d+"
     r"|resources\.zones: List should have at most \d+ items after validation, not \d+"
-    r"|resources\.zones: Value error, zones must be unique, whatever their case"
+    r"|resources\.zones: zones must be unique, whatever their case"
     r"|resources\.(instance_id|zones\[\d+\]): String should have at (least 1 character|most 253 characters)"
     r"|body\.(storage_gb|template_vmid): Input should be (greater|less) than or equal to \d+"
     r"|query\.(limit|offset|gpu_count): Input should be less than or equal to \d+"

@@ -208,6 +208,12 @@ def _check_json(octets: bytes) -> None:
 
 
 def problems_of(error: ValidationError) -> list[dict[str, Any]]:
-    """The problems of a body: what and where, without the values; the first ``PROBLEMS_SHOWN_MAX``."""
+    """The problems of a body: what and where, without the values; the first ``PROBLEMS_SHOWN_MAX``.
+
+    pydantic puts "Value error" before the messages of our own checks, which says nothing to a customer.
+    """
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [dict(problem) for problem in found[:PROBLEMS_SHOWN_MAX]]
+    return [
+        {**problem, "msg": problem["msg"].removeprefix("Value error, ")}
+        for problem in found[:PROBLEMS_SHOWN_MAX]
+    ]

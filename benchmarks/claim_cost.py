@@ -11,10 +11,10 @@ from benchmarks.contention.runs import run_with_seeds
 from benchmarks.metering import WriteMeter
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
-from gpu_capacity.reservations.holds import Step
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:

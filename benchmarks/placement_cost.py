@@ -9,11 +9,12 @@ from benchmarks.claim_cost import claim_cost
 from benchmarks.contention import alone
 from benchmarks.lifecycle import Laps
 from benchmarks.prices import Consumption, Prices
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.create import create_placement
 from gpu_capacity.placements.delete import delete_placement
 from gpu_capacity.placements.read import get_placement
 from gpu_capacity.placements.record import StrategyType, UpdateStrategy
-from gpu_capacity.placements.settle import Step, settle_placement
+from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.placements.update import update_placement
 from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour, SimulatedBoots
 from testkit.placements import place, provisioned, wish

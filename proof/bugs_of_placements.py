@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements import choice, create, progress, settle, update
 from gpu_capacity.placements.delete import PlacementsOfReservations
 from gpu_capacity.placements.record import UpdateStrategy
@@ -120,7 +121,7 @@ def _provisioned_while_servers_boot(patches: Patches) -> None:
     def wrapper(provision: Any) -> Any:
         def hasty(services: Any, placement: Any) -> Any:
             step = provision(services, placement)
-            return settle._complete(services, placement) if step is settle.Step.WAITING else step
+            return settle._complete(services, placement) if step is Step.WAITING else step
 
         return hasty
 

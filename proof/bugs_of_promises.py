@@ -14,13 +14,13 @@ from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders import workflows
 from gpu_capacity.holders.quota import INSTANCES, PLACEMENT_SERVERS, VM_GPUS, VMS
 from gpu_capacity.holders.quota_store import QuotaStore
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.inventory.fleet import changes
 from gpu_capacity.inventory.fleet import sync as sync_inventory
 from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.providers.port import VmServerState
 from gpu_capacity.reservations import deprovisioning, provisioning
 from gpu_capacity.reservations import repeats as reservation_repeats
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.upkeep import reconcile
 from gpu_capacity.vms import lifecycle as vm_lifecycle
 from gpu_capacity.vms import preemption as vm_preemption

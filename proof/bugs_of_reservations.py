@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.holders import store as holder_store
 from gpu_capacity.holders import tentative
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.inventory import store as inventory_store
 from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
 from gpu_capacity.reservations import holds, planning, provisioning
 from gpu_capacity.reservations import repeats as reservation_repeats
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.record import Reservation
 from proof.planting import Bug
 

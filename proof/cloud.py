@@ -23,7 +23,7 @@ from gpu_capacity.runtime.wiring import (
     providers_of,
     services_of,
 )
-from gpu_capacity.upkeep.audit.facts import Kind as Finding
+from gpu_capacity.upkeep.audit.findings import Kind as Finding
 from gpu_capacity.upkeep.audit.run import audit_holders
 from gpu_capacity.upkeep.reconcile import reconcile
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes

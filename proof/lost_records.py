@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
-from gpu_capacity.upkeep.audit.facts import Kind
+from gpu_capacity.upkeep.audit.findings import Kind
 from gpu_capacity.upkeep.audit.run import audit_holders
 from proof.surroundings import Silence
 from testkit.doubles import CountingIds, FakeClock

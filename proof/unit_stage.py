@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.reservations.create import create_reservation
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.provisioning import provision_reservation
 from gpu_capacity.reservations.release_units import UnitRelease, release_units
 from gpu_capacity.reservations.releasing import release_leaving

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.http.operations import OPERATIONS, Operation
-from gpu_capacity.placements.settle import Step, host_ids, settle_placement
+from gpu_capacity.placements.settle import host_ids, settle_placement
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.runtime import composition
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT

@@ -10,38 +10,37 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
-NAME_PATTERN: Final = r"^[0-9A-Za-z](?:[0-9A-Za-z-_.]{0,61}[0-9A-Za-z])?$"
-_TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
-_TEXT: Final = {"type": "string"}
-_AMOUNT: Final = {"type": "integer", "minimum": 0}
-_ID: Final = {
-    "type": "string",
-    "pattern": "^[a-f][0-9a-f]{7}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
-}
-
-TAG: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["name", "value"],
-    "properties": {"name": _TEXT, "value": _TEXT},
-}
-
-RESOURCE_METADATA: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["name"],
-    "properties": {
-        "name": {"type": "string", "pattern": NAME_PATTERN},
-        "description": _TEXT,
-        "tags": {"type": "array", "items": TAG},
-    },
-}
+from tests.functional.contract_words import (
+    AMOUNT,
+    HEALTH_DETAIL,
+    PROVISIONING_DETAIL,
+    READ_METADATA,
+    RESOURCE_METADATA,
+    TAG,
+    TEXT,
+    TIME,
+)
+from tests.functional.placement_contract import (
+    CONSTRAINTS,
+    PLACEMENT,
+    PLACEMENT_CREATE,
+    PLACEMENT_CREATE_SPEC,
+    PLACEMENT_SERVER,
+    PLACEMENT_SERVER_STATUS,
+    PLACEMENT_SPEC,
+    PLACEMENT_STATUS,
+    PLACEMENT_UPDATE,
+    SERVER_SPEC,
+    UPDATE_STRATEGY,
+)
 
 SPEC: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["regionId", "accelerator", "unit", "count"],
     "properties": {
-        "regionId": _TEXT,
-        "accelerator": _TEXT,
-        "unit": _TEXT,
+        "regionId": TEXT,
+        "accelerator": TEXT,
+        "unit": TEXT,
         "count": {"type": "integer", "minimum": 1},
     },
 }
@@ -49,7 +48,7 @@ SPEC: Final[dict[str, Any]] = {
 CREATE_SPEC: Final[dict[str, Any]] = {
     "type": "object",
     "required": [*SPEC["required"], "organizationId", "projectId"],
-    "properties": {**SPEC["properties"], "organizationId": _TEXT, "projectId": _TEXT},
+    "properties": {**SPEC["properties"], "organizationId": TEXT, "projectId": TEXT},
 }
 
 RESERVATION_CREATE: Final[dict[str, Any]] = {
@@ -58,76 +57,15 @@ RESERVATION_CREATE: Final[dict[str, Any]] = {
     "properties": {"metadata": RESOURCE_METADATA, "spec": CREATE_SPEC},
 }
 
-PROVISIONING_DETAIL: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["reason", "message"],
-    "properties": {
-        "reason": {
-            "type": "string",
-            "enum": [
-                "Provisioning",
-                "Provisioned",
-                "Errored",
-                "Deprovisioning",
-                "Deprovisioned",
-                "DependencyNotReady",
-                "DependencyFailed",
-                "DependencyNotFound",
-            ],
-        },
-        "message": _TEXT,
-    },
-}
-
-HEALTH_DETAIL: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["reason", "message"],
-    "properties": {
-        "reason": {"type": "string", "enum": ["Healthy", "Degraded", "Unknown"]},
-        "message": _TEXT,
-    },
-}
-
-READ_METADATA: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [
-        "name",
-        "id",
-        "creationTime",
-        "provisioningStatus",
-        "healthStatus",
-        "organizationId",
-        "projectId",
-    ],
-    "properties": {
-        **RESOURCE_METADATA["properties"],
-        "id": _ID,
-        "creationTime": _TIME,
-        "createdBy": _TEXT,
-        "modifiedTime": _TIME,
-        "modifiedBy": _TEXT,
-        "deletionTime": _TIME,
-        "provisioningStatus": {
-            "type": "string",
-            "enum": ["pending", "provisioning", "provisioned", "deprovisioning", "error"],
-        },
-        "provisioningStatusDetail": PROVISIONING_DETAIL,
-        "healthStatus": {"type": "string", "enum": ["unknown", "healthy", "degraded", "error"]},
-        "healthStatusDetail": HEALTH_DETAIL,
-        "organizationId": _TEXT,
-        "projectId": _TEXT,
-    },
-}
-
 GPU: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["vendor", "model", "physicalCount", "logicalCount", "memory"],
     "properties": {
         "vendor": {"type": "string", "enum": ["UNKNOWN", "NVIDIA", "AMD"]},
-        "model": _TEXT,
-        "physicalCount": _AMOUNT,
-        "logicalCount": _AMOUNT,
-        "memory": _AMOUNT,
+        "model": TEXT,
+        "physicalCount": AMOUNT,
+        "logicalCount": AMOUNT,
+        "memory": AMOUNT,
     },
 }
 
@@ -135,9 +73,9 @@ HOST: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["cpus", "memory", "disk", "gpu", "architecture"],
     "properties": {
-        "cpus": _AMOUNT,
-        "memory": _AMOUNT,
-        "disk": _AMOUNT,
+        "cpus": AMOUNT,
+        "memory": AMOUNT,
+        "disk": AMOUNT,
         "gpu": GPU,
         "architecture": {"type": "string", "enum": ["UNKNOWN", "x86_64", "aarch64"]},
     },
@@ -147,11 +85,11 @@ STATUS: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["machineFlavorId", "claimedUnitCount", "host"],
     "properties": {
-        "machineFlavorId": _TEXT,
-        "claimedUnitCount": _AMOUNT,
+        "machineFlavorId": TEXT,
+        "claimedUnitCount": AMOUNT,
         "host": HOST,
         "topologyHash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-        "topologyObservedAt": _TIME,
+        "topologyObservedAt": TIME,
     },
 }
 
@@ -180,178 +118,20 @@ UNIT: Final[dict[str, Any]] = {
         "totalCount",
     ],
     "properties": {
-        "regionId": _TEXT,
-        "accelerator": _TEXT,
-        "unit": _TEXT,
-        "machineFlavorId": _TEXT,
-        "deviceTypeResourceClass": _TEXT,
+        "regionId": TEXT,
+        "accelerator": TEXT,
+        "unit": TEXT,
+        "machineFlavorId": TEXT,
+        "deviceTypeResourceClass": TEXT,
         "hostsPerUnit": {"type": "integer", "minimum": 1},
-        "cpusPerUnit": _AMOUNT,
-        "gpusPerUnit": _AMOUNT,
-        "gpuMemoryPerUnit": _AMOUNT,
-        "memoryPerUnit": _AMOUNT,
+        "cpusPerUnit": AMOUNT,
+        "gpusPerUnit": AMOUNT,
+        "gpuMemoryPerUnit": AMOUNT,
+        "memoryPerUnit": AMOUNT,
         "host": HOST,
-        "availableUnitCount": _AMOUNT,
-        "largestContiguousUnitCount": _AMOUNT,
-        "totalCount": _AMOUNT,
-    },
-}
-
-_POSITIVE: Final = {"type": "integer", "minimum": 1}
-_FLAG: Final = {"type": "boolean"}
-_TEXTS: Final = {"type": "array", "items": _TEXT}
-
-CONSTRAINTS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["policy"],
-    "properties": {
-        "policy": {"type": "string", "enum": ["pack", "spread"]},
-        "maxSkew": _POSITIVE,
-        "minDomains": _POSITIVE,
-        "whenUnsatisfiable": {"type": "string", "enum": ["fail", "bestEffort"]},
-    },
-}
-
-SERVER_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["imageId"],
-    "properties": {
-        "imageId": _TEXT,
-        "networking": {
-            "type": "object",
-            "properties": {
-                "allowedSourceAddresses": _TEXTS,
-                "publicIP": _FLAG,
-                "securityGroups": _TEXTS,
-            },
-        },
-        "sshCertificateAuthorityId": _TEXT,
-        "userData": _TEXT,
-    },
-}
-
-UPDATE_STRATEGY: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["type"],
-    "properties": {
-        "type": {"type": "string", "enum": ["Manual", "RollingUpdate"]},
-        "rollingUpdate": {
-            "type": "object",
-            "properties": {
-                "maxUnavailable": {
-                    "type": "string",
-                    "pattern": "^([0-9]{1,9}|([0-9]|[1-9][0-9]|100)%)$",
-                }
-            },
-        },
-    },
-}
-
-PLACEMENT_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["count", "constraints", "serverSpec"],
-    "properties": {
-        "count": _POSITIVE,
-        "constraints": CONSTRAINTS,
-        "readinessPolicy": {
-            "type": "object",
-            "required": ["mode"],
-            "properties": {"mode": {"type": "string", "enum": ["Require", "Prefer", "Ignore"]}},
-        },
-        "serverSpec": SERVER_SPEC,
-        "updateStrategy": UPDATE_STRATEGY,
-    },
-}
-
-PLACEMENT_CREATE_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [*PLACEMENT_SPEC["required"], "reservationId", "networkId"],
-    "properties": {**PLACEMENT_SPEC["properties"], "reservationId": _TEXT, "networkId": _TEXT},
-}
-
-PLACEMENT_CREATE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec"],
-    "properties": {"metadata": RESOURCE_METADATA, "spec": PLACEMENT_CREATE_SPEC},
-}
-
-PLACEMENT_UPDATE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec"],
-    "properties": {"metadata": RESOURCE_METADATA, "spec": PLACEMENT_SPEC},
-}
-
-PLACEMENT_STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["regionId", "reservationId", "networkId", "statusCurrent"],
-    "properties": {
-        "regionId": _TEXT,
-        "reservationId": _TEXT,
-        "networkId": _TEXT,
-        "statusCurrent": _FLAG,
-        "readyHostCount": _AMOUNT,
-        "updatedHostCount": _AMOUNT,
-        "driftedHostCount": _AMOUNT,
-        "inFlightCount": _AMOUNT,
-        "stalledCount": _AMOUNT,
-        "maxUnavailable": _AMOUNT,
-    },
-}
-
-PLACEMENT: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec", "status"],
-    "properties": {
-        "metadata": READ_METADATA,
-        # A read always has the update strategy.
-        "spec": {**PLACEMENT_SPEC, "required": [*PLACEMENT_SPEC["required"], "updateStrategy"]},
-        "status": PLACEMENT_STATUS,
-    },
-}
-
-# The optional fields of the lifecycle are left out: the contract allows it until there is a lifecycle.
-PLACEMENT_SERVER_STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [
-        *("regionId", "reservationId", "placementId", "networkId", "infrastructureRef"),
-        *("ordinal", "hostReadiness"),
-    ],
-    "properties": {
-        "regionId": _TEXT,
-        "reservationId": _TEXT,
-        "placementId": _TEXT,
-        "networkId": _TEXT,
-        "infrastructureRef": _TEXT,
-        "ordinal": _AMOUNT,
-        "hostReadiness": {"type": "string", "enum": ["Ready", "NotReady", "Unresolved", "Unknown"]},
-        "hostReadinessReason": _TEXT,
-        "powerState": {
-            "type": "string",
-            "enum": [
-                *("Pending", "Queued", "Building", "Rebuilding"),
-                *("Running", "Stopping", "Stopped", "Error"),
-            ],
-        },
-        "privateIP": _TEXT,
-        "publicIP": _TEXT,
-        "macAddress": _TEXT,
-        "driftState": {"type": "string", "enum": ["UpToDate", "Drifted", "Converging"]},
-        "topologyPath": {"type": "array", "items": _TEXT},
-    },
-}
-
-PLACEMENT_SERVER: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "status"],
-    "properties": {
-        "metadata": {
-            **READ_METADATA,
-            "properties": {
-                **READ_METADATA["properties"],
-                "id": {"type": "string", "pattern": "^psrv-[0-9a-f]{16}$"},
-            },
-        },
-        "status": PLACEMENT_SERVER_STATUS,
+        "availableUnitCount": AMOUNT,
+        "largestContiguousUnitCount": AMOUNT,
+        "totalCount": AMOUNT,
     },
 }
 
@@ -361,8 +141,8 @@ QUOTAS: Final[dict[str, Any]] = {
         "type": "object",
         "required": ["organizationId", "subject", "limit", "used"],
         "properties": {
-            "organizationId": _TEXT,
-            "subject": _TEXT,
+            "organizationId": TEXT,
+            "subject": TEXT,
             "limit": {"type": "integer", "minimum": 0},
             "used": {"type": "integer", "minimum": 0},
         },
@@ -389,7 +169,7 @@ ERROR: Final[dict[str, Any]] = {
                 "forbidden",
             ],
         },
-        "error_description": _TEXT,
+        "error_description": TEXT,
         "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     },
 }
@@ -397,7 +177,7 @@ ERROR: Final[dict[str, Any]] = {
 VERSION: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["name", "version"],
-    "properties": {"name": _TEXT, "version": _TEXT},
+    "properties": {"name": TEXT, "version": TEXT},
 }
 
 RESERVATIONS: Final[dict[str, Any]] = {"type": "array", "items": RESERVATION}
@@ -411,7 +191,7 @@ UNIT_RELEASE: Final[dict[str, Any]] = {
             "type": "object",
             "required": ["unitIds"],
             "properties": {
-                "unitIds": {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True},
+                "unitIds": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
             },
         }
     },
@@ -426,7 +206,7 @@ UNIT_RELEASE_READ: Final[dict[str, Any]] = {
             "items": {
                 "type": "object",
                 "required": ["id", "infrastructureRefs"],
-                "properties": {"id": _UNIT_ID, "infrastructureRefs": {"type": "array", "items": _TEXT}},
+                "properties": {"id": _UNIT_ID, "infrastructureRefs": {"type": "array", "items": TEXT}},
             },
         },
     },
@@ -450,12 +230,12 @@ UNIT_RELEASE_BLOCKERS: Final[dict[str, Any]] = {
                             "required": ["type", "placementId", "serverIds"],
                             "properties": {
                                 "type": {"const": "placement"},
-                                "placementId": _TEXT,
-                                "serverIds": {"type": "array", "items": _TEXT},
+                                "placementId": TEXT,
+                                "serverIds": {"type": "array", "items": TEXT},
                                 "managedBy": {
                                     "type": "object",
                                     "required": ["kind", "id"],
-                                    "properties": {"kind": _TEXT, "id": _TEXT},
+                                    "properties": {"kind": TEXT, "id": TEXT},
                                 },
                             },
                         },

@@ -13,6 +13,7 @@ from testkit.handlers.arrangements import wish
 from testkit.handlers.sample_events import SAMPLE_ID, with_headers, with_query
 from testkit.world import ORGANIZATION, PROJECT
 from tests.functional import contract
+from tests.functional.contract_words import READ_METADATA
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer, Stage
@@ -56,7 +57,7 @@ def test_every_request_without_a_key_makes_a_new_reservation_even_under_the_same
 
 def test_ids_have_the_form_of_version_4_and_begin_with_a_letter(sample: Stage) -> None:
     identity = _create(sample, wish(count=1)).json["metadata"]["id"]
-    contract.assert_is(contract.READ_METADATA["properties"]["id"], identity)
+    contract.assert_is(READ_METADATA["properties"]["id"], identity)
 
 
 @pytest.mark.parametrize("empty", [{"tags": []}, {"description": None, "tags": None}])

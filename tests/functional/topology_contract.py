@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.functional.contract import PLACEMENT, PLACEMENT_SERVER, RESERVATION
+from tests.functional.contract import RESERVATION
+from tests.functional.placement_contract import PLACEMENT, PLACEMENT_SERVER
 
 _TEXT: Final = {"type": "string"}
 _REF: Final = {"type": "string", "minLength": 1}

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.placements.record import Placement, PlacementStatus
-from gpu_capacity.placements.settle import Step, settle_placement
+from gpu_capacity.holders.steps import Step
+from gpu_capacity.placements.record import Placement, PlacementStatus, StrategyType, UpdateStrategy
+from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.providers.port import (
     ActionOutcome,
     DeployOutcome,
@@ -228,3 +229,23 @@ class Bench:
         self.change(
             status=PlacementStatus.DEPROVISIONING, deleted_at=now, unsettled_since=now, attempt=attempt
         )
+
+
+def rolling(max_unavailable: str | None = None) -> UpdateStrategy:
+    return UpdateStrategy(
+        StrategyType.ROLLING_UPDATE,
+        rolling_update=max_unavailable is not None,
+        max_unavailable=max_unavailable,
+    )
+
+
+def provisioned_bench(**changes: Any) -> Bench:
+    bench = Bench(**changes)
+    assert bench.settle() is Step.DONE
+    assert bench.placement.status is PlacementStatus.PROVISIONED
+    return bench
+
+
+def is_settled(bench: Bench, status: PlacementStatus) -> bool:
+    found = bench.placement
+    return found.status is status and found.unsettled_since is None and not found.is_unsettled

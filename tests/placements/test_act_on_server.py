@@ -8,9 +8,9 @@ import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import Forbidden, NotFound, ProviderUnavailable, StateConflict
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.act_on_server import power_placement_server, reconcile_placement_server
 from gpu_capacity.placements.record import PlacementStatus
-from gpu_capacity.placements.settle import Step
 from gpu_capacity.providers.port import PowerAction, ServerState
 from testkit.world import ORGANIZATION, caller
 from tests.placements.bench import NEW_IMAGE, Bench

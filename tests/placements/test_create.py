@@ -2,53 +2,33 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import (
-    Conflict,
     Forbidden,
     HostsUnavailable,
     NotFound,
-    ProviderUnavailable,
     QuotaExceeded,
     RaceLost,
     StateConflict,
     StorageUnavailable,
-    TryAgain,
     Unprocessable,
 )
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
-from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.neighbours.listed import ListedNeighbours
-from gpu_capacity.placement.servers import Policy, Readiness
+from gpu_capacity.placement.servers import Policy
 from gpu_capacity.placements.create import create_placement
-from gpu_capacity.placements.delete import delete_placement
 from gpu_capacity.placements.record import Constraints, PlacementStatus, Unsatisfiable
 from gpu_capacity.reservations.record import Tag
 from testkit.dynamodb import timeout_after, timeout_before
 from testkit.placements import found, place, provisioned, wish
-from testkit.reservations import NOWHERE, delete, reserve, stored
-from testkit.world import HOLDERS, ORGANIZATION, PROJECT, REGION, World, caller, pod, rack
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gpu_capacity.placements.observation import ObservedPlacement
-    from gpu_capacity.runtime.services import Services
-
-
-def create(world: World, reservation_id: str, count: int = 1, **options: Any) -> ObservedPlacement:
-    services = options.pop("services", world.services)
-    return create_placement(services, caller(), wish(reservation_id, count), **options)
-
-
-def records(world: World) -> int:
-    """How many placements there are."""
-    return sum(item["sk"]["S"].startswith("PLACEMENT#") for item in world.db.table(HOLDERS).items())
+from testkit.reservations import delete, reserve, stored
+from testkit.world import ORGANIZATION, PROJECT, REGION, World, caller
+from tests.placements.creating import create, records
 
 
 def test_a_placement_takes_hosts_of_its_reservation_at_once(world: World) -> None:
@@ -176,83 +156,6 @@ def test_what_it_names_of_other_services_is_checked(world: World) -> None:
     assert stored(world, reservation.id).occupied == {}
 
 
-# Readiness
-
-
-class Fitness:
-    """A provider that lists no server, and says of some hosts that they are not ready."""
-
-    def __init__(self, provider: Any, unfit: Sequence[str] = (), *, silent: bool = False) -> None:
-        self._provider, self._unfit, self._silent = provider, unfit, silent
-
-    def fitness(self, host_ids: Sequence[str]) -> Any:
-        if self._silent:
-            raise ProviderUnavailable("no answer")
-        fit = self._provider.fitness(host_ids)
-        not_ready = replace(next(iter(fit.values())), readiness="NotReady")
-        return {host: not_ready if host in self._unfit else fit[host] for host in fit}
-
-
-def asking(world: World, **options: Any) -> Services:
-    return replace(world.services, provider=Fitness(world.services.provider, **options))  # type: ignore[arg-type]
-
-
-def unready(reservation: Any) -> list[str]:
-    first = reservation.positions[0]
-    return [f"pod1-rack{first:02}-tray{slot:02}" for slot in (0, 1)]
-
-
-@pytest.mark.parametrize("mode", [None, Readiness.PREFER, Readiness.REQUIRE])
-def test_ready_hosts_come_first(world: World, mode: Readiness | None) -> None:
-    reservation = provisioned(world, 1)
-    services = asking(world, unfit=unready(reservation))
-
-    made = create_placement(services, caller(), wish(reservation.id, 2, readiness=mode)).placement
-    assert [slot for _, _, slot in made.slots()] == [2, 3]
-
-
-def test_only_with_require_hosts_that_are_not_ready_are_not_taken(world: World) -> None:
-    reservation = provisioned(world, 1)
-    services = asking(world, unfit=unready(reservation))
-
-    with pytest.raises(HostsUnavailable) as caught:
-        create_placement(services, caller(), wish(reservation.id, 3, readiness=Readiness.REQUIRE))
-    assert (caught.value.reason.free, caught.value.reason.ready) == (4, 2)
-    create_placement(services, caller(), wish(reservation.id, 3))
-    create_placement(services, caller(), wish(reservation.id, 1, readiness=Readiness.IGNORE))
-
-
-def test_a_host_that_is_not_in_service_is_not_ready_and_a_missing_one_is_not_there(world: World) -> None:
-    reservation = provisioned(world, 1)
-    (position,) = reservation.positions
-    states = {0: HostState.MISSING, 1: HostState.UNHEALTHY}
-    racks = tuple(rack("pod1", n, hosts=4, states=states if n == position else None) for n in range(8))
-    world.load((replace(pod("pod1", 8, hosts=4, version=2), domains=racks),))
-
-    with pytest.raises(HostsUnavailable) as caught:
-        place(world, reservation.id, 3, readiness=Readiness.REQUIRE)
-    assert (caught.value.reason.hosts, caught.value.reason.ready) == (3, 2)
-    assert [slot for _, _, slot in place(world, reservation.id, 3).slots()] == [1, 2, 3]
-
-
-def test_without_an_answer_of_the_provider_only_require_has_to_wait(world: World) -> None:
-    reservation = provisioned(world, 1)
-    services = asking(world, silent=True)
-
-    with pytest.raises(TryAgain):
-        create_placement(services, caller(), wish(reservation.id, readiness=Readiness.REQUIRE))
-    create_placement(services, caller(), wish(reservation.id))
-    assert records(world) == 1
-
-
-def test_hosts_that_cannot_be_read_are_not_taken_for_occupied_ones(world: World) -> None:
-    reservation = provisioned(world, 1)
-    world.db.delete_item(TableName="inventory", Key={"pk": {"S": f"HOSTS#{REGION}"}, "sk": {"S": "POD#pod1"}})
-
-    with pytest.raises(TryAgain, match="could not be read"):
-        create(world, reservation.id, services=world.environment())
-
-
 # A dry run
 
 
@@ -348,77 +251,6 @@ def test_if_no_answer_comes_at_all_nothing_can_appear_later(world: World) -> Non
     with pytest.raises(StorageUnavailable):
         place(world, reservation.id)
     assert stored(world, reservation.id).occupied == {}
-
-
-# Repeats
-
-
-def test_a_repeat_with_the_key_gets_the_placement_of_the_first_request(world: World) -> None:
-    reservation = provisioned(world, 1)
-    first = create(world, reservation.id, 2, idempotency_key="k").placement
-    world.workflows.executions.clear()
-    again = create(world, reservation.id, 2, idempotency_key="k", services=world.environment()).placement
-
-    assert again == first
-    assert records(world) == 1
-    assert first.execution in world.workflows
-
-
-def test_a_repeat_is_answered_when_the_reservation_is_full_or_going(world: World) -> None:
-    reservation = provisioned(world, 1)
-    first = create(world, reservation.id, 4, idempotency_key="k").placement
-    delete(world, reservation.id)
-
-    assert create(world, reservation.id, 4, idempotency_key="k").placement == first
-
-
-def test_a_key_of_another_request_is_refused(world: World) -> None:
-    reservation = provisioned(world, 1)
-    create(world, reservation.id, 2, idempotency_key="k")
-
-    with pytest.raises(Conflict, match="another request"):
-        create(world, reservation.id, 1, idempotency_key="k")
-
-
-def test_two_tries_with_one_key_at_the_same_time_make_one_placement(world: World) -> None:
-    reservation = provisioned(world, 1)
-    made = []
-    other = world.environment()
-    world.db.before(
-        "transact_write_items",
-        lambda *_: made.append(create(world, reservation.id, 2, idempotency_key="k", services=other)),
-        times=1,
-    )
-    mine = create(world, reservation.id, 2, idempotency_key="k")
-
-    assert mine.placement == made[0].placement
-    assert records(world) == 1
-    assert stored(world, reservation.id).occupied == {mine.placement.id: mine.placement.hosts}
-
-
-def test_equal_requests_without_a_key_are_one_if_that_is_configured(world: World) -> None:
-    reservation = provisioned(world, 1)
-    services = replace(world.services, limits=replace(world.services.limits, repeat_seconds=60))
-    first = create(world, reservation.id, 1, services=services).placement
-
-    assert create(world, reservation.id, 1, services=services).placement == first
-    delete_placement(services, caller(), first.id, NOWHERE)
-    assert create(world, reservation.id, 1, services=services).placement != first
-    assert create(world, reservation.id, 1).placement != first
-
-
-def test_two_equal_requests_at_the_same_time_are_one_if_that_is_configured(world: World) -> None:
-    reservation = provisioned(world, 1)
-    patient = replace(world.services.limits, repeat_seconds=60)
-    services, other = (replace(s, limits=patient) for s in (world.services, world.environment()))
-    made = []
-    world.db.before(
-        "transact_write_items",
-        lambda *_: made.append(create(world, reservation.id, services=other)),
-        times=1,
-    )
-    assert create(world, reservation.id, services=services).placement == made[0].placement
-    assert records(world) == 1
 
 
 # Quotas

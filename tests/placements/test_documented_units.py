@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.act_on_server import power_placement_server, reconcile_placement_server
 from gpu_capacity.placements.delete import delete_placement
 from gpu_capacity.placements.read import get_placement
 from gpu_capacity.placements.record import Placement, PlacementStatus, StrategyType, UpdateStrategy
 from gpu_capacity.placements.servers import get_placement_server, list_placement_servers
-from gpu_capacity.placements.settle import Step, settle_placement
+from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.placements.update import update_placement
 from gpu_capacity.providers.port import PowerAction
 from testkit.placements import found, place, provisioned, wish

@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.placements.progress import is_provisioned
-from gpu_capacity.placements.record import Networking, PlacementStatus, StrategyType, UpdateStrategy
-from gpu_capacity.placements.settle import Step
-from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, ServerState
+from gpu_capacity.holders.steps import Step
+from gpu_capacity.placements.record import Networking, PlacementStatus
+from gpu_capacity.providers.port import DeployOutcome, ServerState
 from gpu_capacity.reservations.record import Status
 from testkit.world import ORGANIZATION
-from tests.placements.bench import NEW_IMAGE, Bench
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gpu_capacity.providers.port import Server
+from tests.placements.bench import Bench, is_settled, provisioned_bench, rolling
 
 PROVISIONED, ERROR = PlacementStatus.PROVISIONED, PlacementStatus.ERROR
 DAY = 86_400
-
-
-def _rolling(max_unavailable: str | None = None) -> UpdateStrategy:
-    return UpdateStrategy(
-        StrategyType.ROLLING_UPDATE,
-        rolling_update=max_unavailable is not None,
-        max_unavailable=max_unavailable,
-    )
-
-
-def _provisioned(**changes: Any) -> Bench:
-    bench = Bench(**changes)
-    assert bench.settle() is Step.DONE
-    assert bench.placement.status is PROVISIONED
-    return bench
-
-
-def _is_settled(bench: Bench, status: PlacementStatus) -> bool:
-    found = bench.placement
-    return found.status is status and found.unsettled_since is None and not found.is_unsettled
 
 
 # Deploying.
@@ -60,7 +32,7 @@ def test_a_server_is_deployed_on_every_host_and_then_the_placement_is_provisione
     assert bench.round() is Step.WAITING
     bench.provider.boot()
     assert bench.round() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
+    assert is_settled(bench, PROVISIONED)
     assert bench.round() is Step.DONE
 
 
@@ -102,7 +74,7 @@ def test_servers_are_deployed_in_as_many_rounds_as_they_take() -> None:
     assert bench.provider.orders == []
     bench.services = whole
     assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
+    assert is_settled(bench, PROVISIONED)
 
 
 def _ending_in(seconds: float) -> Deadline:
@@ -130,7 +102,7 @@ def test_a_server_that_cannot_be_deployed_makes_the_placement_error(arrange: Any
     bench = Bench()
     arrange(bench)
     assert bench.round() is Step.DONE
-    assert _is_settled(bench, ERROR)
+    assert is_settled(bench, ERROR)
     assert why in str(bench.placement.failure)
 
 
@@ -162,7 +134,7 @@ def test_a_server_that_fails_makes_the_placement_error_once_the_others_are_up() 
     assert bench.round() is Step.WAITING
     bench.provider.boot()
     assert bench.round() is Step.DONE
-    assert _is_settled(bench, ERROR)
+    assert is_settled(bench, ERROR)
     assert bench.placement.failure == "1 of 4 servers failed, workers-2 first: no link on port 1"
     assert len(bench.servers) == 4
 
@@ -176,7 +148,7 @@ def test_a_server_that_never_comes_up_is_given_up() -> None:
     assert bench.round() is Step.WAITING
     bench.clock.advance(1)
     assert bench.round() is Step.DONE
-    assert _is_settled(bench, ERROR)
+    assert is_settled(bench, ERROR)
     assert bench.placement.failure == "1 of 4 servers were not up when the time was over"
 
 
@@ -188,7 +160,7 @@ def test_servers_that_are_accepted_but_never_listed_are_given_up() -> None:
     assert bench.round() is Step.WAITING
     bench.clock.advance(bench.services.limits.provisioning_seconds_max)
     assert bench.round() is Step.DONE
-    assert _is_settled(bench, ERROR)
+    assert is_settled(bench, ERROR)
     assert bench.placement.failure == "4 of 4 servers were not there when the time was over"
 
 
@@ -200,7 +172,7 @@ def test_servers_that_are_first_deployed_after_a_long_outage_get_their_time() ->
     bench.clock.advance(DAY)
     bench.provider.down = False
     assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
+    assert is_settled(bench, PROVISIONED)
 
 
 def test_a_long_reason_is_cut() -> None:
@@ -228,232 +200,14 @@ def test_a_customer_who_stops_a_server_early_does_not_hold_the_placement_up() ->
     bench.provider.boot()
     bench.provider.move(ServerState.STOPPED, 1)
     assert bench.round() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-
-
-# Updates.
-
-
-@pytest.mark.parametrize(("max_unavailable", "at_once"), [(None, 1), ("2", 2), ("26%", 2), ("99", 4)])
-def test_an_update_rolls_over_the_servers_a_few_at_a_time(max_unavailable: str | None, at_once: int) -> None:
-    bench = _provisioned(strategy=_rolling(max_unavailable))
-    bench.want()
-    assert bench.round() is Step.WAITING
-    assert bench.provider.rebuilt == list(range(at_once))
-    assert bench.round() is Step.WAITING
-    assert bench.provider.rebuilt == list(range(at_once))
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert bench.provider.rebuilt == [0, 1, 2, 3]
-    assert {server.image_id for server in bench.servers} == {NEW_IMAGE}
-
-
-def test_manual_rebuilds_nothing_and_settles() -> None:
-    bench = Bench()
-    bench.round()
-    bench.want(rolling=True)
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert bench.provider.rebuilt == []
-
-
-def test_an_update_of_a_placement_that_is_still_deploying_gives_the_new_image_to_all() -> None:
-    bench = Bench(strategy=_rolling("4"))
-    bench.round()
-    bench.provider.boot(0)
-    bench.want()
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert {server.image_id for server in bench.servers} == {NEW_IMAGE}
-
-
-def test_a_failed_server_keeps_its_slot_and_the_update_ends_when_all_slots_are_taken() -> None:
-    bench = _provisioned(strategy=_rolling("2"))
-    bench.want()
-    bench.round()
-    bench.provider.move(ServerState.FAILED, 0, message="disk")
-    bench.provider.boot()
-    assert bench.round() is Step.WAITING
-    assert bench.provider.rebuilt == [0, 1, 2]
-    bench.provider.move(ServerState.FAILED, 2, message="disk")
-    assert bench.round() is Step.DONE
-    assert _is_settled(bench, ERROR)
-    assert bench.placement.failure == "2 of 4 servers failed, workers-0 first: disk"
-    assert bench.provider.rebuilt == [0, 1, 2]
-
-
-def test_a_further_change_of_the_image_frees_the_slots() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    bench.round()
-    bench.provider.move(ServerState.FAILED, 0)
-    assert bench.round() is Step.DONE
-    assert bench.placement.status is ERROR
-    bench.want("ubuntu-26.10")
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert bench.placement.failure is None
-    assert {server.image_id for server in bench.servers} == {"ubuntu-26.10"}
-
-
-def test_a_further_change_of_the_image_frees_the_slot_of_a_server_that_hangs() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    bench.round()
-    bench.want("ubuntu-26.10")
-    assert bench.round() is Step.WAITING
-    assert bench.provider.rebuilt == [0, 0]
-    assert bench.settle() is Step.DONE
-    assert {server.image_id for server in bench.servers} == {"ubuntu-26.10"}
-
-
-def test_an_update_that_is_taken_back_leaves_servers_alone_that_never_had_it() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    bench.round()
-    bench.want("ubuntu-24.04")
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert bench.provider.rebuilt == [0, 0]
-
-
-def test_a_rebuild_that_is_late_does_not_leave_a_server_with_an_image_that_was_taken_back() -> None:
-    """A round has decided to rebuild; before its call arrives the image is taken back and all is settled."""
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    rebuild = bench.provider.rebuild
-
-    def late(*arguments: Any) -> ActionOutcome:
-        bench.provider.rebuild = rebuild  # type: ignore[method-assign]
-        bench.want("ubuntu-24.04")
-        assert bench.settle() is Step.DONE
-        assert _is_settled(bench, PROVISIONED)
-        return rebuild(*arguments)
-
-    bench.provider.rebuild = late  # type: ignore[assignment, method-assign]
-    assert bench.round() is Step.WAITING
-    assert bench.servers[0].image_id == NEW_IMAGE
-    assert bench.round() is Step.AGAIN
-    assert not _is_settled(bench, PROVISIONED)
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert {server.image_id for server in bench.servers} == {"ubuntu-24.04"}
-
-
-def test_what_an_execution_did_before_it_ends_is_seen_by_the_one_that_goes_on() -> None:
-    """The present one has looked at the servers; then a rebuild arrives, and the execution it is of ends."""
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    older, host_id, servers = bench.placement, bench.servers[0].host_id, bench.provider.servers
-    bench.want("ubuntu-24.04")
-
-    def looked_at(owner: str) -> Sequence[Server]:
-        bench.provider.servers = servers  # type: ignore[method-assign]
-        seen = servers(owner)
-        bench.provider.rebuild(owner, host_id, older.image_id, older.generation)
-        assert bench.round(older.execution) is Step.DONE
-        return seen
-
-    bench.provider.servers = looked_at  # type: ignore[method-assign]
-    assert bench.round(bench.placement.execution) is Step.AGAIN
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert {server.image_id for server in bench.servers} == {"ubuntu-24.04"}
-
-
-def test_a_long_update_is_not_given_up_while_it_goes_on() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    for _ in range(4):
-        assert bench.round() is Step.WAITING
-        bench.clock.advance(bench.services.limits.provisioning_seconds_max - 1)
-        bench.provider.boot()
-    assert bench.round() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-
-
-def test_a_server_that_hangs_in_an_update_is_given_up_and_the_others_keep_their_image() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    bench.round()
-    bench.clock.advance(bench.services.limits.provisioning_seconds_max)
-    assert bench.round() is Step.DONE
-    assert bench.placement.status is ERROR
-    assert bench.provider.rebuilt == [0]
-
-
-def test_a_server_that_may_not_be_rebuilt_now_is_waited_for() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    bench.provider.move(ServerState.STOPPING, 0)
-    assert bench.round() is Step.WAITING
-    bench.provider.move(ServerState.STOPPED, 0)
-    assert bench.round() is Step.WAITING
-    assert bench.provider.rebuilt == [0]
-
-
-def test_a_server_that_may_never_be_rebuilt_is_given_up() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    bench.provider.move(ServerState.STOPPING, 0)
-    bench.clock.advance(bench.services.limits.provisioning_seconds_max)
-    assert bench.round() is Step.DONE
-    assert bench.placement.failure == "1 of 4 servers could not be rebuilt"
-
-
-def test_a_change_of_the_image_while_a_round_settles_makes_it_read_again() -> None:
-    bench = _provisioned(strategy=_rolling())
-    bench.want()
-    for _ in range(4):
-        bench.round()
-        bench.provider.boot()
-    bench.world.db.before("put_item", lambda *_: bench.want("ubuntu-26.10"))
-    assert bench.round() is Step.AGAIN
-    assert bench.settle() is Step.DONE
-    assert {server.image_id for server in bench.servers} == {"ubuntu-26.10"}
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.sampled_from(["round", "boot", "fail", "stop", "image"]), max_size=30),
-    st.integers(1, 4),
-)
-def test_no_more_servers_are_out_of_service_because_of_an_update_than_may_be(
-    events: list[str], budget: int
-) -> None:
-    bench = _provisioned(strategy=_rolling(str(budget)))
-    images = 0
-    for event in events:
-        match event:
-            case "round":
-                down = sum(not is_provisioned(server) for server in bench.servers)
-                bench.round()
-                after = sum(not is_provisioned(server) for server in bench.servers)
-                assert after <= max(down, budget)
-            case "boot":
-                bench.provider.boot()
-            case "fail":
-                moving = [s.ordinal for s in bench.servers if s.state is ServerState.REBUILDING]
-                if moving:
-                    bench.provider.move(ServerState.FAILED, moving[0])
-            case "stop":
-                running = [s.ordinal for s in bench.servers if s.state is ServerState.RUNNING]
-                if running:
-                    bench.provider.move(ServerState.STOPPED, running[0])
-            case "image":
-                images += 1
-                bench.want(f"image-{images}")
-    bench.want("last")
-    assert bench.settle() is Step.DONE
-    assert _is_settled(bench, PROVISIONED)
-    assert {server.image_id for server in bench.servers} == {"last"}
+    assert is_settled(bench, PROVISIONED)
 
 
 # Deleting.
 
 
 def test_a_delete_removes_the_servers_then_the_record_and_gives_the_hosts_back() -> None:
-    bench = _provisioned()
+    bench = provisioned_bench()
     bench.provider.stubborn = True
     bench.delete()
     assert bench.round() is Step.WAITING
@@ -479,7 +233,7 @@ def test_a_delete_while_a_round_deploys_leaves_no_server() -> None:
 
 
 def test_a_delete_in_the_middle_of_an_update_wins() -> None:
-    bench = _provisioned(strategy=_rolling())
+    bench = provisioned_bench(strategy=rolling())
     bench.want()
     bench.round()
     bench.delete()
@@ -488,18 +242,18 @@ def test_a_delete_in_the_middle_of_an_update_wins() -> None:
 
 
 def test_a_delete_that_takes_too_long_raises_an_alarm_and_goes_on() -> None:
-    bench = _provisioned()
+    bench = provisioned_bench()
     bench.provider.stubborn = True
     bench.delete()
     bench.clock.advance(bench.services.limits.teardown_seconds_max)
-    assert bench.round() is Step.OVERDUE
+    assert bench.round() is Step.UNFINISHED
     bench.provider.drop()
     assert bench.round() is Step.DONE
     assert bench.is_gone
 
 
 def test_a_removal_gives_back_what_the_quota_counted() -> None:
-    bench = _provisioned(counted=True)
+    bench = provisioned_bench(counted=True)
     bench.world.set_quota(10, "placement_servers", used=7)
     bench.delete()
     bench.settle()
@@ -507,7 +261,7 @@ def test_a_removal_gives_back_what_the_quota_counted() -> None:
 
 
 def test_a_placement_whose_reservation_is_gone_is_removed_alone() -> None:
-    bench = _provisioned()
+    bench = provisioned_bench()
     bench.world.db.delete_item(**_record_of_the_reservation(bench))
     bench.delete()
     assert bench.settle() is Step.DONE
@@ -515,7 +269,7 @@ def test_a_placement_whose_reservation_is_gone_is_removed_alone() -> None:
 
 
 def test_a_change_of_the_reservation_beside_a_removal_makes_the_round_read_again() -> None:
-    bench = _provisioned()
+    bench = provisioned_bench()
     bench.delete()
     assert bench.round() is Step.WAITING
     key = (ORGANIZATION, bench.reservation_id)
@@ -540,7 +294,7 @@ def test_a_settled_placement_asks_the_provider_nothing(status: PlacementStatus) 
 
 
 def test_each_change_of_the_status_writes_one_audit_line() -> None:
-    bench = _provisioned()
+    bench = provisioned_bench()
     bench.delete()
     bench.settle()
     lines = [(line.actor, line.action, line.outcome) for line in bench.world.telemetry.audits]

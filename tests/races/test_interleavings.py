@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InsufficientCapacity, NotFound
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import release_reservation
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.provisioning import (
     abandon_provisioning,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import InsufficientCapacity, NotFound, PreconditionFailed, StateConflict
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.reservations.release_units import Released, release_units

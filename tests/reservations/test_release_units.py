@@ -16,9 +16,9 @@ from gpu_capacity.errors import (
     StateConflict,
     UnitsOccupied,
 )
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.reservations.release_units import Released, UnitRelease, release_units

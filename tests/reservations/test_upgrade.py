@@ -9,8 +9,8 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import InsufficientCapacity
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.reservations.create import create_reservation
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Status

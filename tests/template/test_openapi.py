@@ -14,6 +14,7 @@ from referencing.jsonschema import DRAFT202012
 from gpu_capacity.http.operations import OPERATIONS
 from tests.functional import contract
 from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.contract_words import NAME_PATTERN
 from tests.template.loading import ROOT
 from tools.openapi import document as generator
 
@@ -206,7 +207,7 @@ def test_a_field_keeps_its_type_its_enumeration_and_its_limits(name: str) -> Non
 
 
 def test_names_keep_the_published_pattern() -> None:
-    assert SCHEMAS["resourceMetadata"]["properties"]["name"]["pattern"] == contract.NAME_PATTERN
+    assert SCHEMAS["resourceMetadata"]["properties"]["name"]["pattern"] == NAME_PATTERN
 
 
 def test_times_keep_their_format() -> None:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from gpu_capacity.http.operations import OPERATIONS
 from tests.functional import contract
+from tests.functional.contract_words import NAME_PATTERN
 from tools.fuzz.campaign import OWN, PUBLISHED, operations_of, served
 from tools.openapi.document import operation_id
 
@@ -43,7 +44,7 @@ def test_the_schemas_of_reservations_are_those_of_the_contract_tests(name: str) 
 
 def test_the_pattern_of_names_is_the_published_one() -> None:
     schemas = DOCUMENTS["reservations"]["components"]["schemas"]
-    assert schemas["resourceMetadata"]["properties"]["name"]["pattern"] == contract.NAME_PATTERN
+    assert schemas["resourceMetadata"]["properties"]["name"]["pattern"] == NAME_PATTERN
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))

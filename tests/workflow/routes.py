@@ -62,7 +62,8 @@ ROUTES: Mapping[tuple[str, str, str], str] = {
     ("settle_placement", "settle_placement", "again"): "Settle",
     ("settle_placement", "settle_placement", "waiting"): "Settle",
     ("settle_placement", "settle_placement", "done"): "Done",
-    ("settle_placement", "settle_placement", "overdue"): "Unfinished",
+    ("settle_placement", "settle_placement", "unfinished"): "Unfinished",
+    ("settle_placement", "settle_placement", "superseded"): "Done",
     # After any outcome of a capacity claim's round but "again" nothing is left that can be done at once.
     **{
         ("settle_claim", "settle_capacity_claim", round_.value): "Settle" if round_ is Step.AGAIN else "Done"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.capacity_claims import settle as settle_claim
-from gpu_capacity.placements import settle as settle_placement
-from gpu_capacity.reservations import holds, retired
+from gpu_capacity.holders.steps import Step
+from gpu_capacity.reservations import retired
 from gpu_capacity.vms import lifecycle as vm_lifecycle
 from testkit.state_machine_definition import DefinitionError, substitute, ways_out
 from testkit.workflow.definitions import (
@@ -148,10 +148,10 @@ def _outcomes() -> dict[str, set[str]]:
     """Every outcome that a step's code can return, read from the code itself."""
     found = {
         "settle_capacity_claim": {step.value for step in settle_claim.Step},
-        "settle_placement": {step.value for step in settle_placement.Step},
+        "settle_placement": {step.value for step in Step},
         "restart_vms_beside": {ANY},
     }
-    found |= {f"{what}_reservation": {step.value for step in holds.Step} for what in ("provision", "release")}
+    found |= {f"{what}_reservation": {step.value for step in Step} for what in ("provision", "release")}
     return found | _outcomes_of_vms()
 
 

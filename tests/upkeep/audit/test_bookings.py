@@ -13,12 +13,13 @@ from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.record import Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
-from gpu_capacity.upkeep.audit.facts import EndBooking, Facts, Kind, MarkRun
+from gpu_capacity.upkeep.audit.findings import EndBooking, Kind, MarkRun
 from testkit.world import REGION
 from tests.upkeep.audit.test_rules import CLAIMS, POD, QUOTA, RECORD, RESERVATION, WELL
 
 if TYPE_CHECKING:
     from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.upkeep.audit.facts import Facts
 
 TAG, OTHER, LEFT = b"booked", b"others", b"leaves"
 BOOKING = Booking(TAG, 1, 2, 7)

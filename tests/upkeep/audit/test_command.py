@@ -11,7 +11,7 @@ import pytest
 
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
-from gpu_capacity.upkeep.audit.facts import Kind
+from gpu_capacity.upkeep.audit.findings import Kind
 from gpu_capacity.upkeep.audit.run import ADVICE
 from testkit.dynamodb import throttled, unreachable
 from testkit.world import HOLDERS, INVENTORY, SERVERS

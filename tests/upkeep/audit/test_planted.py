@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.upkeep.audit.facts import Kind
+from gpu_capacity.upkeep.audit.findings import Kind
 from tests.upkeep.audit import planted
 from tests.upkeep.audit.planted import PLANTED, Planted
 from tests.upkeep.audit.planted_bookings import PLANTED_BOOKINGS

@@ -16,17 +16,8 @@ from gpu_capacity.placement.model import Placement
 from gpu_capacity.providers.port import Hold, HoldState, Server, ServerState
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
-from gpu_capacity.upkeep.audit.facts import (
-    Asked,
-    Facts,
-    Finding,
-    Kind,
-    Question,
-    ReleasePart,
-    Side,
-    Table,
-    TakeAway,
-)
+from gpu_capacity.upkeep.audit.facts import Asked, Facts, Question, Side, Table
+from gpu_capacity.upkeep.audit.findings import Finding, Kind, ReleasePart, TakeAway
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, pod
 
 ID = "d0d457bf-39a1-490a-8d72-97f0009aee43"

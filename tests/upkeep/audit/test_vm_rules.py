@@ -11,7 +11,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.providers.port import Hold, HoldState, VmServer, VmServerState
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
-from gpu_capacity.upkeep.audit.facts import Facts, Finding, Kind, ReleasePart, Side, Table, TakeAway
+from gpu_capacity.upkeep.audit.facts import Facts, Side, Table
+from gpu_capacity.upkeep.audit.findings import Finding, Kind, ReleasePart, TakeAway
 from gpu_capacity.vms.items import roster_entry
 from gpu_capacity.vms.record import RentalType, Vm, VmStatus
 from testkit.vms.record import OTHER, VM

@@ -18,7 +18,8 @@ from gpu_capacity.inventory.bookings import Booking
 from gpu_capacity.inventory.items import encode_booking
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.record import Status
-from gpu_capacity.upkeep.audit.facts import (
+from gpu_capacity.upkeep.audit.facts import Side, Table
+from gpu_capacity.upkeep.audit.findings import (
     DropItem,
     EndBooking,
     Enqueue,
@@ -31,8 +32,6 @@ from gpu_capacity.upkeep.audit.facts import (
     SetEntry,
     SetHash,
     SetUsed,
-    Side,
-    Table,
     TakeNoticeBack,
     UnlistKey,
     Write,

@@ -9,17 +9,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic
+
+from gpu_capacity.holders.store import H
 
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from gpu_capacity.dynamodb.tombstones import Tombstone
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.repeat_store import RecentRequest
     from gpu_capacity.holders.roles import HasClock, HasLimits, HasRepeats
 
     class Needs(HasClock, HasLimits, HasRepeats, Protocol):
         """What the functions of this module work with."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierTry(Generic[H]):
+    """What earlier tries of a request have made.
+
+    ``identity`` is the id for a new holder. ``earlier`` is the holder that an earlier try made, or what a new
+    one may replace. ``recent`` is the entry by which equal requests without a key find each other; ``None``
+    if they are not recognized.
+    """
+
+    identity: str
+    earlier: H | Tombstone | None
+    recent: RecentRequest | None
 
 
 def recent_request(

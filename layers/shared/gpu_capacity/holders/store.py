@@ -27,6 +27,7 @@ from gpu_capacity.dynamodb.tombstones import (
 )
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import CapacityError, StorageUnavailable
+from gpu_capacity.holders.revisions import as_read
 from gpu_capacity.holders.tries import Tries
 from gpu_capacity.holders.windows import EVERYTHING
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from enum import StrEnum
 
-    from gpu_capacity.dynamodb.client import AttributeValue, Item
+    from gpu_capacity.dynamodb.client import Item
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.windows import Window
@@ -51,9 +52,6 @@ _ANY_LATER: Final = 1 << 40
 _SENDS_MAX: Final = 12
 """A rival transaction holds an item for some 20 ms. So many jittered pauses outlast any queue of rivals that
 the API's throttle admits."""
-
-_UNREVISED: Final = ("attempt", "failure", "counted", "pod")
-"""Attributes that versions without revisions changed by single updates."""
 
 
 class Holder(Protocol):
@@ -384,23 +382,3 @@ class HolderStore(Generic[H]):
     def _current(self, refused: Refused, key: keys.Key) -> dict[str, Any] | None:
         """The record as the refusal returned it, or as read now if another action was refused."""
         return refused.items[RECORD] if RECORD in refused.items else self._database.get(self.table, key)
-
-
-def as_read(
-    holder: Holder, item: Mapping[str, AttributeValue]
-) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
-    """The condition that a record has not changed since it was read: condition, names and values.
-
-    ``item`` is the record, encoded. The condition includes the status, because an earlier version changes it
-    without a new revision.
-    """
-    demands, names = ["#status = :status"], {"#status": "status"}
-    values: dict[str, AttributeValue] = {":status": {"S": holder.status.value}}
-    unrevised = _UNREVISED if holder.life is None and not holder.revision else ()
-    for name in ("life", "revision", *unrevised):
-        if name in item:
-            demands.append(f"{name} = :{name}")
-            values[f":{name}"] = item[name]
-        else:
-            demands.append(f"attribute_not_exists({name})")
-    return " AND ".join(demands), names, values

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import NotFound, RaceLost
-from gpu_capacity.holders.ids import is_holder_id, new_life
+from gpu_capacity.holders.ids import new_life
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.holders.quota_store import QUOTA, count
 from gpu_capacity.holders.quotas import allowed, check, confirm
@@ -28,15 +28,16 @@ from gpu_capacity.placements.observation import ObservedPlacement, observe
 from gpu_capacity.placements.progress import counts_of
 from gpu_capacity.placements.record import MANUAL, Placement, PlacementStatus
 from gpu_capacity.placements.repeats import find_earlier_try, made_before, resumed, still_there
+from gpu_capacity.reservations.read import visible_reservation
 
 if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
+    from gpu_capacity.holders.repeats import EarlierTry
     from gpu_capacity.holders.roles import HasBackground, HasPause
     from gpu_capacity.placements.choice import Needs as ChoiceNeeds
     from gpu_capacity.placements.names import Needs as NameNeeds
-    from gpu_capacity.placements.repeats import EarlierTry
     from gpu_capacity.placements.repeats import Needs as RepeatNeeds
     from gpu_capacity.placements.request import PlacementRequest
     from gpu_capacity.reservations.record import Reservation
@@ -122,11 +123,8 @@ def _reservation(services: Needs, caller: Caller, reservation_id: str) -> Reserv
     Raises:
         NotFound: it does not exist, or is not of the caller's organizations and projects.
     """
-    found = None
-    if is_holder_id(reservation_id):
-        organizations = caller.organizations_to_search(frozenset())
-        found = services.reservations.get_in(organizations, reservation_id)
-    if found is None or not caller.owns(found.organization_id, found.project_id):
+    found = visible_reservation(services, caller, reservation_id, frozenset())
+    if not caller.owns(found.organization_id, found.project_id):
         raise NotFound("the reservation does not exist")
     return found
 
@@ -173,7 +171,7 @@ def _record(
     draft: Placement,
     request: PlacementRequest,
     reservation: Reservation,
-    first: EarlierTry,
+    first: EarlierTry[Placement],
 ) -> Placement:
     """Write a new placement, and its hosts into its reservation.
 

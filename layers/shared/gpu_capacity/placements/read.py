@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import NotFound
-from gpu_capacity.holders.ids import is_holder_id
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.placements.observation import observe
 
@@ -109,9 +108,4 @@ def visible_placement(
     Raises:
         NotFound: the caller may see no placement of this id.
     """
-    placement = None
-    if is_holder_id(placement_id):
-        placement = services.placements.get_in(caller.organizations_to_search(organizations), placement_id)
-    if placement is None or not caller.may_see(placement.organization_id, placement.project_id):
-        raise NotFound("the placement does not exist")
-    return placement
+    return visible_holder(services.placements, caller, placement_id, organizations, "placement")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import Conflict, KeyReused
 from gpu_capacity.holders.ids import holder_id, keyed_holder_id
 from gpu_capacity.holders.quotas import confirm
-from gpu_capacity.holders.repeats import recent_request
+from gpu_capacity.holders.repeats import EarlierTry, recent_request
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.record import PlacementStatus
 
@@ -43,23 +42,9 @@ if TYPE_CHECKING:
         """What the functions of this module work with."""
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierTry:
-    """The result of earlier tries of a request.
-
-    ``identity`` is the id for a new placement. ``earlier`` is the placement that an earlier try made, or the
-    unfinished tombstone that a new one may replace. ``recent`` is the entry by which equal requests without a
-    key find each other; ``None`` if they are not recognized.
-    """
-
-    identity: str
-    earlier: Placement | Tombstone | None
-    recent: RecentRequest | None
-
-
 def find_earlier_try(
     services: Needs, organization_id: str, subject: str, fingerprint: str, key: str | None
-) -> EarlierTry:
+) -> EarlierTry[Placement]:
     """Find what earlier tries of a request have made.
 
     Raises:

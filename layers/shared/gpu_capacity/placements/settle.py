@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import replace
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +25,7 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.advance import demand_change
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.holders.quota_store import uncount
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.progress import is_provisioned, next_to_rebuild
 from gpu_capacity.placements.record import Networking, PlacementStatus
 from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, ServerOrder, ServerState
@@ -76,22 +76,6 @@ FAILURE_LENGTH_MAX: Final = 500
 _RESERVATION: Final = "reservation"
 
 
-class Step(StrEnum):
-    """What a round came to: the contract with ``statemachines/settle_placement.asl.json``."""
-
-    AGAIN = "again"
-    """More can be done at once."""
-
-    WAITING = "waiting"
-    """The provider is at work."""
-
-    DONE = "done"
-    """Nothing is left to do."""
-
-    OVERDUE = "overdue"
-    """Servers could not be removed in time. The execution ends, and reconcile starts the next one."""
-
-
 def settle_placement(
     services: Needs, organization_id: str, placement_id: str, execution: str | None = None
 ) -> Step:
@@ -137,7 +121,7 @@ def _hand_over(services: Needs, placement: Placement) -> Step:
     The servers may have changed by what this execution asked for since the other one looked at them. So the
     record gets another revision, which refuses what was decided on that look.
     """
-    return Step.AGAIN if _written(services, placement, "hand_over") is None else Step.DONE
+    return Step.AGAIN if _written(services, placement, "hand_over") is None else Step.SUPERSEDED
 
 
 def _begin(services: Needs, placement: Placement) -> Step:
@@ -298,7 +282,7 @@ def _tear_down(services: Needs, placement: Placement) -> Step:
         services.provider.undeploy(placement.server_owner, staying)
     begun = placement.deleted_at or placement.created_at
     late = services.clock.now() >= begun + services.limits.teardown_seconds_max
-    return Step.OVERDUE if late else Step.WAITING
+    return Step.UNFINISHED if late else Step.WAITING
 
 
 def _remove(services: Needs, placement: Placement) -> Step:

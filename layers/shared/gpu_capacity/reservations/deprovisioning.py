@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.holders.advance import demand_change
-from gpu_capacity.reservations.holds import Step, release_all
+from gpu_capacity.holders.steps import Step
+from gpu_capacity.reservations.holds import release_all
 from gpu_capacity.reservations.record import Status, execution_name
 from gpu_capacity.reservations.releasing import give_back, refund, release_leaving
 

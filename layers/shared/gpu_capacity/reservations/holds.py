@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.providers.port import HoldOutcome, HoldState
 
@@ -19,26 +19,6 @@ if TYPE_CHECKING:
 
     class Needs(HasClock, HasDeadline, HasInventory, HasLimits, HasProvider, Protocol):
         """What the functions of this module work with."""
-
-
-class Step(StrEnum):
-    """What a step of a reservation's workflows came to. The state machines branch on these words.
-
-    ``again``: the invocation's time is up, and there is more to do at once. ``waiting``: for the provider.
-    ``done``: the record is settled. ``unfinished``: it took longer than it may. ``superseded``: the record
-    does not belong to this workflow any more, because it was deleted, or settled by another execution.
-    """
-
-    AGAIN = "again"
-    WAITING = "waiting"
-    DONE = "done"
-    UNFINISHED = "unfinished"
-    SUPERSEDED = "superseded"
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        """As the state machine reads it."""
-        return {"outcome": self.value}
 
 
 UNIT_SECONDS: Final = 6.0

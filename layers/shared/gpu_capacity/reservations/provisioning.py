@@ -19,8 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.providers.port import HoldState
-from gpu_capacity.reservations.holds import CannotHold, Step, hold_missing, release_all
+from gpu_capacity.reservations.holds import CannotHold, hold_missing, release_all
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.reservations.releasing import give_back, refund
 

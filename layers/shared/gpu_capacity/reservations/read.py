@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import NotFound
-from gpu_capacity.holders.ids import is_holder_id
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.reservations.observation import observe_all
 
@@ -120,7 +119,7 @@ def get_reservation(
 
 
 def visible_reservation(
-    services: Needs,
+    services: HasReservations,
     caller: Caller,
     reservation_id: str,
     organizations: frozenset[str],
@@ -139,14 +138,9 @@ def visible_reservation(
     Raises:
         NotFound: the caller may see no reservation of this id.
     """
-    reservation = None
-    if is_holder_id(reservation_id):
-        reservation = services.reservations.get_in(
-            caller.organizations_to_search(organizations), reservation_id, shown=shown
-        )
-    if reservation is None or not caller.may_see(reservation.organization_id, reservation.project_id):
-        raise NotFound("the reservation does not exist")
-    return reservation
+    return visible_holder(
+        services.reservations, caller, reservation_id, organizations, "reservation", shown=shown
+    )
 
 
 def list_reservation_units(

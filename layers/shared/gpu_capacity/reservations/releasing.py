@@ -10,9 +10,9 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.advance import advance, demand_change
 from gpu_capacity.holders.quota_store import uncount
+from gpu_capacity.holders.steps import Step
 from gpu_capacity.inventory.bookings import new_tag
 from gpu_capacity.providers.port import HoldState
-from gpu_capacity.reservations.holds import Step
 from gpu_capacity.reservations.observation import domains_of
 
 if TYPE_CHECKING:

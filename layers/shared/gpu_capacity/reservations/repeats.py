@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import Conflict, RaceLost
 from gpu_capacity.holders.ids import holder_id, keyed_holder_id
-from gpu_capacity.holders.repeats import recent_request
+from gpu_capacity.holders.repeats import EarlierTry, recent_request
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.reservations.observation import observe_all
 from gpu_capacity.reservations.record import Reservation, Status
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.repeat_store import RecentRequest
     from gpu_capacity.holders.roles import (
         HasClock,
         HasIds,
@@ -52,23 +50,9 @@ LOOKS_MAX: Final = 4
 """Reads of a record that another try is claiming for, before the client gets a "try again"."""
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierTry:
-    """The result of earlier tries of a request.
-
-    ``identity`` is the id for a new reservation. ``earlier`` is the reservation that an earlier try made, or
-    what a new one may replace: see ``claim_run``. ``recent`` is the entry by which equal requests without a
-    key find each other; None if they are not recognized.
-    """
-
-    identity: str
-    earlier: Reservation | Tombstone | None
-    recent: RecentRequest | None
-
-
 def find_earlier_try(
     services: Needs, caller: Caller, request: ReservationRequest, key: str | None
-) -> EarlierTry:
+) -> EarlierTry[Reservation]:
     """Find what earlier tries of a request have made.
 
     Raises:

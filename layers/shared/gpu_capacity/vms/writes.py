@@ -15,7 +15,7 @@ from gpu_capacity.dynamodb.writes import Delete, Put
 from gpu_capacity.holders import quota_store as quotas
 from gpu_capacity.holders.host_writes import change_parts
 from gpu_capacity.holders.quota_store import QUOTA
-from gpu_capacity.holders.store import as_read
+from gpu_capacity.holders.revisions import as_read
 from gpu_capacity.vms.items import encode_entry, encode_vm, listing_item, roster_entry
 from gpu_capacity.vms.record import allows
 

@@ -14,18 +14,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.record import Reservation
-from gpu_capacity.upkeep.audit.facts import (
-    DropItem,
-    Enqueue,
-    Facts,
-    Finding,
-    Index,
-    Kind,
-    Register,
-    SetUsed,
-    Side,
-    Table,
-)
+from gpu_capacity.upkeep.audit.facts import Facts, Side, Table
+from gpu_capacity.upkeep.audit.findings import DropItem, Enqueue, Finding, Index, Kind, Register, SetUsed
 from gpu_capacity.upkeep.audit.placements import placement_findings
 from gpu_capacity.upkeep.audit.rules import capacity_findings
 from gpu_capacity.upkeep.audit.servers import server_findings

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.record import Reservation
-from gpu_capacity.upkeep.audit.facts import Finding, Kind, Side, Table
+from gpu_capacity.upkeep.audit.facts import Side, Table
+from gpu_capacity.upkeep.audit.findings import Finding, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

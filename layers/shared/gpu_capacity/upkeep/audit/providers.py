@@ -14,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.upkeep.audit.facts import Asked, EndBooking, Facts, Finding, Kind, ReleasePart
+from gpu_capacity.upkeep.audit.facts import Asked, Facts
+from gpu_capacity.upkeep.audit.findings import EndBooking, Finding, Kind, ReleasePart
 from gpu_capacity.vms.record import Vm
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.ports import Pause
     from gpu_capacity.providers.port import HostProvider, Page, VmProvider
-    from gpu_capacity.upkeep.audit.facts import Question, TakeAway
+    from gpu_capacity.upkeep.audit.facts import Question
+    from gpu_capacity.upkeep.audit.findings import TakeAway
 
 _ATTEMPTS_MAX: Final = 3
 

@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.upkeep.audit.facts import EndBooking, ReleasePart, TakeAway
+from gpu_capacity.upkeep.audit.findings import EndBooking, ReleasePart, TakeAway
 from gpu_capacity.upkeep.audit.writes import actions_for
 
 if TYPE_CHECKING:
-    from gpu_capacity.upkeep.audit.facts import Finding, Write
+    from gpu_capacity.upkeep.audit.findings import Finding, Write
     from gpu_capacity.upkeep.audit.means import Audit
     from gpu_capacity.upkeep.audit.providers import Freeing
 

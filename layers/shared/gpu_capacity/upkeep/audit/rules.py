@@ -22,19 +22,15 @@ from gpu_capacity.inventory.bookings import TAG_BYTES, Booking
 from gpu_capacity.placement.slices import GPUS_PER_NODE_MAX, slice_mask
 from gpu_capacity.reservations.observation import hash_of
 from gpu_capacity.reservations.record import Reservation, Status
-from gpu_capacity.upkeep.audit.facts import (
-    Asked,
+from gpu_capacity.upkeep.audit.facts import Asked, Facts, Question, Side, Table
+from gpu_capacity.upkeep.audit.findings import (
     EndBooking,
-    Facts,
     Finding,
     Kind,
     MarkPart,
     MarkRun,
-    Question,
     ReleasePart,
     SetHash,
-    Side,
-    Table,
 )
 from gpu_capacity.upkeep.audit.ownership import (
     Part,

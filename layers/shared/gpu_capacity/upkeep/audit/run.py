@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
-from gpu_capacity.upkeep.audit.facts import Facts, Finding, Kind
+from gpu_capacity.upkeep.audit.findings import Finding, Kind
 from gpu_capacity.upkeep.audit.repair import Result, repair
 
 if TYPE_CHECKING:
     from gpu_capacity.ports import Telemetry
+    from gpu_capacity.upkeep.audit.facts import Facts
     from gpu_capacity.upkeep.audit.means import Audit
 
 RECOUNTS_MAX: Final = 8

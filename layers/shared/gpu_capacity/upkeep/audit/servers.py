@@ -16,7 +16,8 @@ from gpu_capacity.holders.ids import id_of_owner
 from gpu_capacity.providers.port import Hold, HoldState, Server, ServerState, VmServerState
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.times import rfc3339
-from gpu_capacity.upkeep.audit.facts import Asked, Facts, Finding, Kind, Question, Side, TakeAway
+from gpu_capacity.upkeep.audit.facts import Asked, Facts, Question, Side
+from gpu_capacity.upkeep.audit.findings import Finding, Kind, TakeAway
 from gpu_capacity.upkeep.audit.rules import contradiction
 from gpu_capacity.upkeep.audit.vms import has_work
 from gpu_capacity.vms.record import Vm, VmStatus

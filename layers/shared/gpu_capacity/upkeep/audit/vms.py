@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.placement.slices import slice_mask
-from gpu_capacity.upkeep.audit.facts import (
-    Facts,
+from gpu_capacity.upkeep.audit.facts import Facts, Side, Table
+from gpu_capacity.upkeep.audit.findings import (
     Finding,
     Kind,
     ListKey,
     SetEntry,
     SetListing,
-    Side,
-    Table,
     TakeNoticeBack,
     UnlistKey,
 )

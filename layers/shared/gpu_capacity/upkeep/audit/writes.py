@@ -15,12 +15,12 @@ from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders.host_writes import with_hosts
-from gpu_capacity.holders.store import as_read
+from gpu_capacity.holders.revisions import as_read
 from gpu_capacity.inventory.bookings import new_tag
 from gpu_capacity.inventory.items import encode_booking
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.record import Reservation, Status
-from gpu_capacity.upkeep.audit.facts import (
+from gpu_capacity.upkeep.audit.findings import (
     DropItem,
     EndBooking,
     Enqueue,
@@ -34,7 +34,6 @@ from gpu_capacity.upkeep.audit.facts import (
     SetHash,
     SetListing,
     SetUsed,
-    Side,
     TakeNoticeBack,
     UnlistKey,
     Write,
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from gpu_capacity.accounts.api_key import ApiKey
     from gpu_capacity.dynamodb.client import AttributeValue
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.upkeep.audit.facts import Holder, Record
+    from gpu_capacity.upkeep.audit.facts import Holder, Record, Side
     from gpu_capacity.upkeep.audit.store import Tables
 
 _REPAIRED: Final = "repaired"

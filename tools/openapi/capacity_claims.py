@@ -7,7 +7,7 @@ from typing import Final
 
 from gpu_capacity.capacity_claims.api import models
 from tools.openapi import creating, paging
-from tools.openapi.description import Answer, ApiText, Json, OperationText
+from tools.openapi.description import Answer, ApiText, Json, OperationText, in_header, in_path, in_query
 
 _CLAIMS: Final = "Capacity Claims"
 _TYPE: Final = "type.googleapis.com/google.rpc."
@@ -17,25 +17,13 @@ _ID: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"
 _PARAMETERS: Final[dict[str, Json]] = {
     **paging.PARAMETERS,
     **creating.PARAMETERS,
-    "claimIDParameter": {
-        "name": "claimID",
-        "in": "path",
-        "required": True,
-        "description": "The claim's id.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "updatedAfterParameter": {
-        "name": "updatedAfter",
-        "in": "query",
-        "description": "Only claims that were updated strictly after this time.",
-        "schema": {"type": "string", "format": "date-time"},
-    },
-    "organizationIdHeader": {
-        "name": "X-Organization-Id",
-        "in": "header",
-        "description": "For whom; a new claim needs it where the token names several organizations.",
-        "schema": {"type": "string"},
-    },
+    "claimIDParameter": in_path("claimID", "The claim's id.", format="uuid"),
+    "updatedAfterParameter": in_query(
+        "updatedAfter", "Only claims that were updated strictly after this time.", format="date-time"
+    ),
+    "organizationIdHeader": in_header(
+        "X-Organization-Id", "For whom; a new claim needs it where the token names several organizations."
+    ),
 }
 
 

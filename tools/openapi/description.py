@@ -1,9 +1,9 @@
-"""Types of the texts that describe an API."""
+"""Types of the texts that describe an API, and its parameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 Model: TypeAlias = type[BaseModel]
+
+_TEXT: Final[Json] = {"type": "string"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,26 @@ class ApiText:
     errors: Mapping[int, tuple[str, Answer]]
     parameters: Mapping[str, Json] = field(default_factory=dict)
     schema_names: Mapping[str, str] = field(default_factory=dict)
+
+
+def in_path(name: str, description: str, **schema: Any) -> Json:
+    """A parameter in the path: text, unless ``schema`` has a type."""
+    place = {"name": name, "in": "path", "required": True}
+    return {**place, "description": description, "schema": {**_TEXT, **schema}}
+
+
+def in_query(name: str, description: str, **schema: Any) -> Json:
+    """A parameter in the query that is given at most once: text, unless ``schema`` has a type."""
+    return {"name": name, "in": "query", "description": description, "schema": {**_TEXT, **schema}}
+
+
+def repeated(name: str, description: str, items: Json = _TEXT) -> Json:
+    """A parameter in the query that may be repeated."""
+    schema = {"type": "array", "items": items}
+    place = {"name": name, "in": "query"}
+    return {**place, "description": description, "style": "form", "explode": True, "schema": schema}
+
+
+def in_header(name: str, description: str, **schema: Any) -> Json:
+    """A header that the client may send."""
+    return {**in_query(name, description, **schema), "in": "header"}

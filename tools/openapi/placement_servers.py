@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.placements.api.servers import PlacementServerRead
-from tools.openapi.description import Answer, Json, OperationText
+from tools.openapi.description import Answer, Json, OperationText, in_header, in_path, in_query
+from tools.openapi.reservation_examples import CREATED, PLACEMENT_ID, RESERVATION_ID, SERVER_ID
 
 TAG: Final = "Placement Servers"
 TAG_TEXT: Final = "The servers of a placement, one on each of its hosts."
@@ -14,35 +15,24 @@ _ACT_ERRORS: Final = (400, 401, 403, 404, 409, 500)
 _NAMES: Final = ("placementIDParameter", "serverIDParameter", "organizationIDQueryParameter")
 
 PARAMETERS: Final[dict[str, Json]] = {
-    "serverIDParameter": {
-        "name": "serverID",
-        "in": "path",
-        "required": True,
-        "description": "The server's id.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-    },
-    "hardParameter": {
-        "name": "hard",
-        "in": "query",
-        "description": "With true the server is switched off and on, whatever its system is doing.",
-        "schema": {"type": "boolean", "default": False},
-    },
-    "serverIfMatchParameter": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "Kept for later: a request that has it is refused with 409, and does nothing.",
-        "schema": {"type": "string"},
-    },
+    "serverIDParameter": in_path("serverID", "The server's id.", minLength=1, maxLength=128),
+    "hardParameter": in_query(
+        "hard",
+        "With true the server is switched off and on, whatever its system is doing.",
+        type="boolean",
+        default=False,
+    ),
+    "serverIfMatchParameter": in_header(
+        "If-Match", "Kept for later: a request that has it is refused with 409, and does nothing."
+    ),
 }
 
 _SERVER: Final[Json] = {
     "metadata": {
-        "id": "psrv-7f3d9d5d2a7c4e32",
+        "id": SERVER_ID,
         "name": "workers-0",
-        "organizationId": "161b9d5a-701d-4fea-848d-0e345edf16e9",
-        "projectId": "f113be96-4dd2-4c14-9c0e-e96c500f21e0",
+        **CREATED,
         "creationTime": "2026-04-28T11:02:10Z",
-        "createdBy": "john.doe@example.com",
         "provisioningStatus": "provisioned",
         "provisioningStatusDetail": {"reason": "Provisioned", "message": "its image is on the host"},
         "healthStatus": "healthy",
@@ -50,8 +40,8 @@ _SERVER: Final[Json] = {
     },
     "status": {
         "regionId": "uk-lon-1",
-        "reservationId": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
-        "placementId": "c20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3",
+        "reservationId": RESERVATION_ID,
+        "placementId": PLACEMENT_ID,
         "networkId": "b1946ac9-2492-4d23-8a5b-0c3e7d3d1f11",
         "infrastructureRef": "6d1f7a7e-5d1b-4f0e-8f55-0b6a1d6d5a10",
         "ordinal": 0,

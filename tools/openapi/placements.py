@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.placements.api import models
-from tools.openapi import creating, paging, placement_servers
+from tools.openapi import creating, placement_servers
 from tools.openapi.description import Answer, ApiText, Json, OperationText
-from tools.openapi.reservation_examples import ORGANIZATION, PROJECT
-from tools.openapi.reservations import ERRORS, PARAMETERS
+from tools.openapi.reservation_errors import ERRORS
+from tools.openapi.reservation_examples import CREATED, PLACEMENT_ID, RESERVATION_ID
+from tools.openapi.reservations import PARAMETERS, listed
 
 _PLACEMENTS: Final = "Placements"
 
-_RESERVATION: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
 _NETWORK: Final = "5ef0be1c-32d3-4438-ba8b-b8ed78e08639"
 _METADATA: Final[Json] = {"name": "workers", "tags": [{"name": "workload", "value": "training"}]}
 _SPEC: Final[Json] = {
@@ -27,15 +26,12 @@ _SPEC: Final[Json] = {
 }
 _REQUEST: Final[Json] = {
     "metadata": _METADATA,
-    "spec": {"reservationId": _RESERVATION, "networkId": _NETWORK, **_SPEC},
+    "spec": {"reservationId": RESERVATION_ID, "networkId": _NETWORK, **_SPEC},
 }
 _METADATA_READ: Final[Json] = {
     **_METADATA,
-    "id": "c20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3",
-    "organizationId": ORGANIZATION,
-    "projectId": PROJECT,
-    "creationTime": "2026-04-28T10:45:45Z",
-    "createdBy": "john.doe@example.com",
+    "id": PLACEMENT_ID,
+    **CREATED,
     "provisioningStatus": "pending",
     "provisioningStatusDetail": {
         "reason": "Provisioning",
@@ -49,7 +45,7 @@ _PLACEMENT: Final[Json] = {
     "spec": _SPEC,
     "status": {
         "regionId": "us-tex-1",
-        "reservationId": _RESERVATION,
+        "reservationId": RESERVATION_ID,
         "networkId": _NETWORK,
         "statusCurrent": True,
         "readyHostCount": 0,
@@ -61,12 +57,6 @@ _PLACEMENT: Final[Json] = {
     },
 }
 _ONE: Final = Answer("A placement.", models.PlacementRead, example=_PLACEMENT)
-_MADE: Final = replace(
-    _ONE,
-    links=dict.fromkeys(
-        ("get_placement", "delete_placement"), ("placementID", "$response.body#/metadata/id")
-    ),
-)
 
 PLACEMENTS: Final = ApiText(
     tags={
@@ -93,40 +83,11 @@ PLACEMENTS: Final = ApiText(
             parameters=creating.NAMES,
             request=models.PlacementCreate,
             request_example=_REQUEST,
-            answers={
-                200: Answer(
-                    "Only with dryRun: the placement as it would be.",
-                    models.PlacementRead,
-                    example=_PLACEMENT,
-                ),
-                202: _MADE,
-            },
+            answers=creating.answers("placement", _ONE),
             errors=(400, 401, 403, 404, 409, 413, 415, 422, 500),
         ),
-        "list_placements": OperationText(
-            tag=_PLACEMENTS,
-            summary="List placements",
-            description="Lists what the caller may see, in id order; an empty array where there is nothing. "
-            "Different parameters must all hold.",
-            parameters=(
-                "tagSelectorParameter",
-                "organizationIDQueryParameter",
-                "projectIDQueryParameter",
-                "regionIDQueryParameter",
-                "reservationIDQueryParameter",
-                "networkIDQueryParameter",
-                *paging.NAMES,
-            ),
-            answers={
-                200: Answer(
-                    "A list of placements.",
-                    models.PlacementRead,
-                    many=True,
-                    example=[_PLACEMENT],
-                    headers=("Link",),
-                )
-            },
-            errors=(400, 401, 403, 500),
+        "list_placements": listed(
+            _PLACEMENTS, "placement", _ONE, "reservationIDQueryParameter", "networkIDQueryParameter"
         ),
         "get_placement": OperationText(
             tag=_PLACEMENTS,

@@ -9,6 +9,16 @@ if TYPE_CHECKING:
 
 ORGANIZATION: Final = "161b9d5a-701d-4fea-848d-0e345edf16e9"
 PROJECT: Final = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
+RESERVATION_ID: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
+PLACEMENT_ID: Final = "c20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3"
+SERVER_ID: Final = "psrv-7f3d9d5d2a7c4e32"
+CREATED: Final[Json] = {
+    "organizationId": ORGANIZATION,
+    "projectId": PROJECT,
+    "creationTime": "2026-04-28T10:45:45Z",
+    "createdBy": "john.doe@example.com",
+}
+"""What the metadata of everything that a project has says of its creation."""
 
 METADATA: Final[Json] = {
     "name": "gb300-nvl72",
@@ -40,11 +50,8 @@ HOST: Final[Json] = {
 RESERVATION: Final[Json] = {
     "metadata": {
         **METADATA,
-        "id": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
-        "organizationId": ORGANIZATION,
-        "projectId": PROJECT,
-        "creationTime": "2026-04-28T10:45:45Z",
-        "createdBy": "john.doe@example.com",
+        "id": RESERVATION_ID,
+        **CREATED,
         "provisioningStatus": "pending",
         "provisioningStatusDetail": {
             "reason": "Provisioning",

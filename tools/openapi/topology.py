@@ -5,33 +5,29 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.topology.api.models import TopologyRegionRead
-from tools.openapi.description import Answer, ApiText, Json, OperationText
+from tools.openapi.description import Answer, ApiText, Json, OperationText, in_query
 from tools.openapi.placements import PLACEMENTS
-from tools.openapi.reservation_examples import RESERVATION, TOPOLOGY_HASH, UNIT_ID
-from tools.openapi.reservations import ERRORS, RESERVATIONS
+from tools.openapi.reservation_errors import ERRORS
+from tools.openapi.reservation_examples import RESERVATION, RESERVATION_ID, TOPOLOGY_HASH, UNIT_ID
+from tools.openapi.reservations import RESERVATIONS
 
 _TOPOLOGY: Final = "Topology"
 
 _HOST: Final = "9c1f0c1e-6d55-4f0b-8a53-0f6d1c2e3a4b"
 
-
-def _once(name: str, description: str) -> Json:
-    """A query parameter that is given at most once."""
-    return {"name": name, "in": "query", "description": description, "schema": {"type": "string"}}
-
-
 _PARAMETERS: Final[dict[str, Json]] = {
-    "topologyRegionIDQueryParameter": _once("regionID", "Shows one region only."),
-    "topologyAcceleratorQueryParameter": _once("accelerator", "Shows one accelerator only."),
-    "topologyUnitQueryParameter": _once("unit", "Shows one reservation granularity only."),
-    "topologyProjectIDQueryParameter": _once("projectID", "Shows what is of one project only in overlays."),
-    "topologyReservationIDQueryParameter": _once(
+    "topologyRegionIDQueryParameter": in_query("regionID", "Shows one region only."),
+    "topologyAcceleratorQueryParameter": in_query("accelerator", "Shows one accelerator only."),
+    "topologyUnitQueryParameter": in_query("unit", "Shows one reservation granularity only."),
+    "topologyProjectIDQueryParameter": in_query(
+        "projectID", "Shows what is of one project only in overlays."
+    ),
+    "topologyReservationIDQueryParameter": in_query(
         "reservationID", "Shows one reservation and what stands on it only in overlays."
     ),
 }
 
 
-_RESERVATION_ID: Final = RESERVATION["metadata"]["id"]
 _PROJECTION: Final[Json] = {
     "reservationUnit": {
         "accelerator": "GB300",
@@ -52,7 +48,7 @@ _PROJECTION: Final[Json] = {
                         {
                             "infrastructureRef": _HOST,
                             "reserved": True,
-                            "reservationRef": _RESERVATION_ID,
+                            "reservationRef": RESERVATION_ID,
                             "reservationUnitRef": UNIT_ID,
                         }
                     ],
@@ -62,7 +58,7 @@ _PROJECTION: Final[Json] = {
     ],
     "overlays": {
         "reservations": {
-            _RESERVATION_ID: {
+            RESERVATION_ID: {
                 **RESERVATION,
                 "topologyEntityTag": TOPOLOGY_HASH,
                 "units": {UNIT_ID: {"infrastructureRefs": [_HOST], "occupied": False}},

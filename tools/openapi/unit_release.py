@@ -4,52 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from gpu_capacity.reservations.api import models, release
-from tools.openapi.description import Answer, Json, OperationText
-from tools.openapi.reservation_examples import TOPOLOGY_HASH, UNIT_ID
-
-_TRACE_ID: Final = "57bc14d9bd461f0b5a72db830149b67a"
+from gpu_capacity.reservations.api import release
+from tools.openapi.description import Answer, Json, OperationText, in_header
+from tools.openapi.reservation_examples import PLACEMENT_ID, SERVER_ID, TOPOLOGY_HASH, UNIT_ID
 
 PARAMETERS: Final[dict[str, Json]] = {
     "ifMatchParameter": {
-        "name": "If-Match",
-        "in": "header",
-        "description": "The present topologyHash in double quotes. Without it the answer is 428.",
-        "schema": {"type": "string"},
+        **in_header("If-Match", "The present topologyHash in double quotes. Without it the answer is 428."),
         "example": f'"{TOPOLOGY_HASH}"',
     }
 }
-ERRORS: Final = {
-    412: (
-        "preconditionFailedResponse",
-        Answer(
-            "The entity tag is not the present one. Nothing was done: read the reservation again.",
-            models.ErrorRead,
-            example={
-                "error": "conflict",
-                "error_description": "If-Match is not the present topologyHash: read the reservation again",
-                "trace_id": _TRACE_ID,
-            },
-        ),
-    ),
-    428: (
-        "preconditionRequiredResponse",
-        Answer(
-            "The request does not say which entity tag it was decided on.",
-            models.ErrorRead,
-            example={
-                "error": "invalid_request",
-                "error_description": "the header If-Match is required, with topologyHash in double quotes",
-                "trace_id": _TRACE_ID,
-            },
-        ),
-    ),
-}
-_CONSUMER: Final[Json] = {
-    "type": "placement",
-    "placementId": "c20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3",
-    "serverIds": ["psrv-7f3d9d5d2a7c4e32"],
-}
+_CONSUMER: Final[Json] = {"type": "placement", "placementId": PLACEMENT_ID, "serverIds": [SERVER_ID]}
 
 
 def operation_text(tag: str, reservation: Json) -> OperationText:

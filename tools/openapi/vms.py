@@ -9,7 +9,16 @@ from gpu_capacity.vms.api import models
 from gpu_capacity.vms.api.error_models import DetailRead
 from tools.openapi import creating
 from tools.openapi import vm_examples as examples
-from tools.openapi.description import Answer, ApiText, Json, OperationText
+from tools.openapi.description import (
+    Answer,
+    ApiText,
+    Json,
+    OperationText,
+    in_header,
+    in_path,
+    in_query,
+    repeated,
+)
 
 _VMS: Final = "VMs"
 _ACCOUNT: Final = "SSH keys"
@@ -18,58 +27,26 @@ _PRICES: Final = "Prices"
 
 _PARAMETERS: Final[dict[str, Json]] = {
     **creating.PARAMETERS,
-    "idParameter": {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "The id, as an answer told it.",
-        "schema": {"type": "string", "format": "uuid"},
-    },
-    "apiKeyIdParameter": {
-        "name": "id",
-        "in": "path",
-        "required": True,
-        "description": "The id, as the list or the message of the new key told it.",
-        "schema": {"type": "string"},
-    },
-    "limitParameter": {
-        "name": "limit",
-        "in": "query",
-        "description": "How many at most.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": models.PAGE_MAX, "default": 50},
-    },
-    "offsetParameter": {
-        "name": "offset",
-        "in": "query",
-        "description": "How many to pass over.",
-        "schema": {"type": "integer", "minimum": 0, "maximum": models.OFFSET_MAX, "default": 0},
-    },
-    "statusParameter": {
-        "name": "status",
-        "in": "query",
-        "description": "Only VMs of this status; may be repeated.",
-        "style": "form",
-        "explode": True,
-        "schema": {"type": "array", "items": {"$ref": "#/components/schemas/VmStatus"}},
-    },
-    "gpuTypeParameter": {
-        "name": "gpu_type",
-        "in": "query",
-        "description": "Only offers of this GPU type.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": models.WORD_LENGTH_MAX},
-    },
-    "gpuCountParameter": {
-        "name": "gpu_count",
-        "in": "query",
-        "description": "Only offers of this size.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 8},
-    },
-    "vmOrganizationIdHeader": {
-        "name": "X-Organization-Id",
-        "in": "header",
-        "description": "For whom; needed where the token names several organizations.",
-        "schema": {"type": "string"},
-    },
+    "idParameter": in_path("id", "The id, as an answer told it.", format="uuid"),
+    "apiKeyIdParameter": in_path("id", "The id, as the list or the message of the new key told it."),
+    "limitParameter": in_query(
+        "limit", "How many at most.", type="integer", minimum=1, maximum=models.PAGE_MAX, default=50
+    ),
+    "offsetParameter": in_query(
+        "offset", "How many to pass over.", type="integer", minimum=0, maximum=models.OFFSET_MAX, default=0
+    ),
+    "statusParameter": repeated(
+        "status", "Only VMs of this status; may be repeated.", {"$ref": "#/components/schemas/VmStatus"}
+    ),
+    "gpuTypeParameter": in_query(
+        "gpu_type", "Only offers of this GPU type.", minLength=1, maxLength=models.WORD_LENGTH_MAX
+    ),
+    "gpuCountParameter": in_query(
+        "gpu_count", "Only offers of this size.", type="integer", minimum=1, maximum=8
+    ),
+    "vmOrganizationIdHeader": in_header(
+        "X-Organization-Id", "For whom; needed where the token names several organizations."
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
 from gpu_capacity.holders.ids import holder_tag
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.inventory.items import (
@@ -30,7 +31,7 @@ from gpu_capacity.reservations.items import (
     decode_reservation,
     encode_reservation,
 )
-from gpu_capacity.reservations.record import Run, Status, Tag
+from gpu_capacity.reservations.record import Run, Status
 from testkit.placements import PLACEMENT_ID
 from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod

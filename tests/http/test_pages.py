@@ -14,6 +14,7 @@ from gpu_capacity.access import IDENTITY_BYTES_MAX, Caller
 from gpu_capacity.capacity_claims.api.models import claim_entry
 from gpu_capacity.capacity_claims.record import ZONES_MAX, CapacityClaim, ClaimStatus, conditions_of
 from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.windows import entries_in
 from gpu_capacity.http import pages
 from gpu_capacity.http.call import Call, Reply
@@ -31,7 +32,6 @@ from gpu_capacity.reservations.record import (
     TAG_NAME_BYTES_MAX,
     TAG_VALUE_BYTES_MAX,
     TAGS_MAX,
-    Tag,
 )
 from testkit.reservations import reservation
 from testkit.world import ORGANIZATION, offering

@@ -9,6 +9,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, encode_tombstone, is_tombstone
 from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.inventory.bookings import Booking
@@ -29,7 +30,7 @@ from gpu_capacity.reservations.items import (
     decode_reservation,
     encode_reservation,
 )
-from gpu_capacity.reservations.record import Reservation, Status, Tag
+from gpu_capacity.reservations.record import Reservation, Status
 from testkit.dynamodb.sizes import item_bytes
 from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import ORGANIZATION, offering, pod, rack

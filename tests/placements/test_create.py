@@ -17,13 +17,13 @@ from gpu_capacity.errors import (
     StorageUnavailable,
     Unprocessable,
 )
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.neighbours.listed import ListedNeighbours
 from gpu_capacity.placement.servers import Policy
 from gpu_capacity.placements.create import create_placement
 from gpu_capacity.placements.record import Constraints, PlacementStatus, Unsatisfiable
-from gpu_capacity.reservations.record import Tag
 from testkit.dynamodb import timeout_after, timeout_before
 from testkit.placements import found, place, provisioned, wish
 from testkit.reservations import delete, reserve, stored

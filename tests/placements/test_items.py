@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.items import decode_placement, encode_placement
 from gpu_capacity.placements.record import (
@@ -14,7 +15,6 @@ from gpu_capacity.placements.record import (
     Unsatisfiable,
     UpdateStrategy,
 )
-from gpu_capacity.reservations.record import Tag
 from testkit.placements import PLACEMENT_ID, placement
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION
 

@@ -7,12 +7,12 @@ import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import Forbidden, NotFound, ProviderUnavailable
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.windows import EVERYTHING, Window
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.placements.observation import ObservedPlacement
 from gpu_capacity.placements.progress import Counts
 from gpu_capacity.placements.read import PlacementFilter, get_placement, list_placements
-from gpu_capacity.reservations.record import Tag
 from testkit.placements import place, placement, provisioned
 from testkit.reservations import NOWHERE
 from testkit.world import ORGANIZATION, PROJECT, REGION, World, caller

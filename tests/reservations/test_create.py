@@ -14,10 +14,11 @@ from gpu_capacity.errors import (
     StorageUnavailable,
 )
 from gpu_capacity.holders.ids import is_holder_id
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import Health, topology_hash
 from gpu_capacity.reservations.create import create_reservation
-from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX, Status, Tag
+from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX, Status
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import throttled
 from testkit.reservations import end, records, reserve, stored

@@ -7,6 +7,7 @@ import pytest
 
 from gpu_capacity.access import Caller, Permission
 from gpu_capacity.errors import Forbidden, NotFound
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.inventory.model import HostState, Region
 from gpu_capacity.inventory.snapshot import UnitCounts
 from gpu_capacity.reservations.create import create_reservation
@@ -17,7 +18,6 @@ from gpu_capacity.reservations.read import (
     list_reservation_units,
     list_reservations,
 )
-from gpu_capacity.reservations.record import Tag
 from testkit.reservations import NOWHERE, delete, reserve, tear_down
 from testkit.world import (
     GB300,

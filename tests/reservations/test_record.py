@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.quota import Quota
-from gpu_capacity.reservations.record import TRANSITIONS, UNSETTLED, Status, Tag
+from gpu_capacity.reservations.record import TRANSITIONS, UNSETTLED, Status
 from testkit.reservations import reservation
 
 MOVES = {

@@ -1,8 +1,4 @@
-"""Encodes a placement as an item of the holders table, and decodes it.
-
-``unsettled`` and ``unsettled_since`` exist only while the record is unsettled: they are the keys of the
-sparse index that reconcile reads.
-"""
+"""Encodes a placement as an item of the holders table, and decodes it."""
 
 from __future__ import annotations
 
@@ -11,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
-    SCHEMA,
     binary,
     binary_or_none,
     decoder,
     flag,
-    rows,
-    second,
     second_or_none,
     text,
     text_or_none,
@@ -25,6 +18,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_or_none,
 )
+from gpu_capacity.holders.items import decode_common, encode_common
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.record import (
     Constraints,
@@ -36,7 +30,6 @@ from gpu_capacity.placements.record import (
     UpdateStrategy,
 )
 from gpu_capacity.reservations.items import decode_hosts, encode_hosts
-from gpu_capacity.reservations.record import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,18 +39,12 @@ if TYPE_CHECKING:
 def encode_placement(placement: Placement) -> Item:
     """The whole record as an item."""
     constraints, networking, strategy = placement.constraints, placement.networking, placement.strategy
-    unsettled = placement.is_unsettled
     return keys.placement(placement.organization_id, placement.id) | encode(
         {
+            **encode_common(placement),
             "status": placement.status.value,
-            "project": placement.project_id,
-            "name": placement.name,
-            "description": placement.description,
-            "tags": [[tag.name, tag.value] for tag in placement.tags] or None,
             "reservation": placement.reservation_id,
             "reservation_life": placement.reservation_life,
-            "region": placement.region_id,
-            "flavor": placement.flavor_id,
             "pod": placement.pod_id,
             "network": placement.network_id,
             "servers": placement.count,
@@ -75,19 +62,8 @@ def encode_placement(placement: Placement) -> Item:
             "strategy": strategy.type.value,
             "rolling_update": strategy.rolling_update or None,
             "max_unavailable": strategy.max_unavailable,
-            "created_at": placement.created_at,
-            "created_by": placement.created_by,
             "modified_at": placement.modified_at,
             "modified_by": placement.modified_by,
-            "deleted_at": placement.deleted_at,
-            "fingerprint": placement.fingerprint,
-            "keyed": placement.keyed or None,
-            "counted": placement.counted or None,
-            "attempt": placement.attempt,
-            "failure": placement.failure,
-            "unsettled": keys.unsettled_shard(placement.id) if unsettled else None,
-            "unsettled_since": placement.unsettled_since if unsettled else None,
-            "schema": SCHEMA,
             "life": placement.life,
             "revision": placement.revision,
         }
@@ -98,16 +74,9 @@ def encode_placement(placement: Placement) -> Item:
 def decode_placement(item: Mapping[str, Any]) -> Placement:
     """The placement of an item that is no tombstone."""
     return Placement(
-        id=item["sk"].removeprefix(keys.PLACEMENT_PREFIX),
-        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
-        project_id=text(item, "project"),
-        name=text(item, "name"),
-        description=text_or_none(item, "description"),
-        tags=tuple(Tag(name, value) for name, value in rows(item.get("tags", ()), str, str)),
+        **decode_common(item, keys.PLACEMENT_PREFIX),
         reservation_id=text(item, "reservation"),
         reservation_life=binary_or_none(item, "reservation_life"),
-        region_id=text(item, "region"),
-        flavor_id=text(item, "flavor"),
         pod_id=text(item, "pod"),
         network_id=text(item, "network"),
         count=whole(item, "servers"),
@@ -130,17 +99,8 @@ def decode_placement(item: Mapping[str, Any]) -> Placement:
             text_or_none(item, "max_unavailable"),
         ),
         status=PlacementStatus(text(item, "status")),
-        created_at=second(item, "created_at"),
-        created_by=text(item, "created_by"),
         modified_at=second_or_none(item, "modified_at"),
         modified_by=text_or_none(item, "modified_by"),
-        deleted_at=second_or_none(item, "deleted_at"),
-        fingerprint=text(item, "fingerprint"),
-        keyed=flag(item, "keyed"),
-        counted=flag(item, "counted"),
-        attempt=whole(item, "attempt"),
-        failure=text_or_none(item, "failure"),
-        unsettled_since=second_or_none(item, "unsettled_since"),
         life=binary(item, "life"),
         revision=whole(item, "revision"),
     )

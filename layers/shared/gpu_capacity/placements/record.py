@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from gpu_capacity.holders.project_scoped import ProjectScoped
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.placement import servers
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_capacity.placement.servers import Policy, Readiness
-    from gpu_capacity.reservations.record import Hosts, Tag
+    from gpu_capacity.reservations.record import Hosts
 
 USER_DATA_BYTES_MAX: Final = 16 * 1024
 NAME_LENGTH_MAX: Final = 63
@@ -141,8 +142,8 @@ class UpdateStrategy:
 MANUAL: Final = UpdateStrategy()
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement(ProjectScoped):
     """The record of a placement. Times are seconds since the epoch.
 
     Attributes:
@@ -153,26 +154,14 @@ class Placement:
         generation: the number of that image, from 1; rises with every change of the image.
         readiness: as sent; ``None`` means ``Prefer``.
         user_data: the bytes; the API has them in base64.
-        failure: the message of status ``error``.
-        attempt: numbers the executions of the workflow.
-        counted: whether its servers are part of the organization's quota.
-        keyed: whether the id was made of an idempotency key.
         life: random; distinguishes records that have the same id one after the other.
         revision: rises with every write.
     """
 
     NOUN: ClassVar[str] = "placement"
 
-    id: str
-    organization_id: str
-    project_id: str
-    name: str
-    description: str | None
-    tags: tuple[Tag, ...]
     reservation_id: str
     reservation_life: bytes | None
-    region_id: str
-    flavor_id: str
     pod_id: str
     network_id: str
     count: int
@@ -180,9 +169,6 @@ class Placement:
     constraints: Constraints
     image_id: str
     status: PlacementStatus
-    created_at: int
-    created_by: str
-    fingerprint: str
     life: bytes
     readiness: Readiness | None = None
     networking: Networking | None = None
@@ -190,15 +176,9 @@ class Placement:
     user_data: bytes | None = None
     strategy: UpdateStrategy = MANUAL
     generation: int = 1
-    keyed: bool = False
-    counted: bool = False
     revision: int = 0
-    attempt: int = 0
-    unsettled_since: int | None = None
-    failure: str | None = None
     modified_at: int | None = None
     modified_by: str | None = None
-    deleted_at: int | None = None
 
     @property
     def is_shown(self) -> bool:
@@ -223,11 +203,6 @@ class Placement:
         same idempotency key.
         """
         return f"placement-{self.server_owner}-{self.attempt}"
-
-    @property
-    def server_owner(self) -> str:
-        """The host provider's name for the owner of its servers."""
-        return f"{self.id}-{self.created_at}"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -260,7 +235,3 @@ class Placement:
         """The name of the server of this ordinal, with as much of the placement's as a name has room for."""
         suffix = f"-{ordinal}"
         return self.name[: NAME_LENGTH_MAX - len(suffix)] + suffix
-
-    def has_tags(self, wanted: tuple[str, ...]) -> bool:
-        """Whether the placement has every wanted tag, written ``name=value``."""
-        return {f"{tag.name}={tag.value}" for tag in self.tags}.issuperset(wanted)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu_capacity.holders.project_scoped import Tag
     from gpu_capacity.placement.servers import Readiness
     from gpu_capacity.placements.record import Constraints, Networking, UpdateStrategy
-    from gpu_capacity.reservations.record import Tag
 
 
 @dataclass(frozen=True, slots=True)

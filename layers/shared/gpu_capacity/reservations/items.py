@@ -1,8 +1,6 @@
 """Encodes a reservation as an item of the holders table, and decodes it.
 
-Attribute names are short, so that an ordinary record stays below 1 KB and costs one write unit. ``unsettled``
-and ``unsettled_since`` exist only while the record is unsettled: they are the keys of the sparse index that
-reconcile reads.
+Attribute names are short, so that an ordinary record stays below 1 KB and costs one write unit.
 
 An earlier version hashed other ids, and stored the hash as ``topology_hash`` and the digest of the hardware
 as ``hardware``. Neither is read any more: the hash of such a record is computed with each read. In turn the
@@ -16,13 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
-    SCHEMA,
     binary,
     binary_or_none,
     decoder,
-    flag,
     rows,
-    second,
     second_or_none,
     text,
     text_or_none,
@@ -30,8 +25,9 @@ from gpu_capacity.dynamodb.decoding import (
     whole_or_none,
 )
 from gpu_capacity.holders.ids import holder_tag
+from gpu_capacity.holders.items import decode_common, encode_common
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.reservations.record import Reservation, Run, Status, Tag
+from gpu_capacity.reservations.record import Reservation, Run, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,35 +39,19 @@ _POSITION_BYTES: Final = 2
 
 def encode_reservation(reservation: Reservation) -> Item:
     """The whole record as an item."""
-    named, unsettled = reservation.named, reservation.is_unsettled
+    named = reservation.named
     return keys.reservation(reservation.organization_id, reservation.id) | encode(
         {
+            **encode_common(reservation),
             "status": reservation.status.value,
-            "project": reservation.project_id,
-            "name": reservation.name,
-            "description": reservation.description,
-            "tags": [[tag.name, tag.value] for tag in reservation.tags] or None,
-            "region": reservation.region_id,
             "accelerator": reservation.accelerator,
             "unit": reservation.unit,
             "units": reservation.count,
-            "flavor": reservation.flavor_id,
             "hosts_per_unit": reservation.hosts_per_unit,
             "hash": reservation.topology_hash,
             "hash_of": reservation.hardware,
-            "created_at": reservation.created_at,
-            "created_by": reservation.created_by,
-            "fingerprint": reservation.fingerprint,
-            "keyed": reservation.keyed or None,
-            "counted": reservation.counted or None,
-            "attempt": reservation.attempt,
             "provision_attempt": reservation.provision_attempt or None,
             "deadline": reservation.deadline,
-            "failure": reservation.failure,
-            "deleted_at": reservation.deleted_at,
-            "unsettled": keys.unsettled_shard(reservation.id) if unsettled else None,
-            "unsettled_since": reservation.unsettled_since if unsettled else None,
-            "schema": SCHEMA,
             "life": reservation.life,
             "revision": reservation.revision or None,
             "named_pod": named.placement.pod_id if named else None,
@@ -108,42 +88,26 @@ def _run_rows(runs: Sequence[Run]) -> list[list[Any]] | None:
 @decoder
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
     """The reservation of an item that is no tombstone."""
-    identity, named = item["sk"].removeprefix(keys.RESERVATION_PREFIX), None
+    common, named = decode_common(item, keys.RESERVATION_PREFIX), None
     runs = _decode_runs(item, "runs")
     if "start" in item:
         place = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
-        runs = (Run(place, binary_or_none(item, "tag") or holder_tag(identity)),)
+        runs = (Run(place, binary_or_none(item, "tag") or holder_tag(common["id"])),)
     if "named_tag" in item:
         place = Placement(text(item, "named_pod"), whole(item, "named_start"), whole(item, "units"))
         named = Run(place, binary(item, "named_tag"))
     return Reservation(
-        id=identity,
-        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
-        project_id=text(item, "project"),
-        name=text(item, "name"),
-        description=text_or_none(item, "description"),
-        tags=tuple(Tag(name, value) for name, value in rows(item.get("tags", ()), str, str)),
-        region_id=text(item, "region"),
+        **common,
         accelerator=text(item, "accelerator"),
         unit=text(item, "unit"),
         count=whole(item, "units"),
-        flavor_id=text(item, "flavor"),
         hosts_per_unit=whole(item, "hosts_per_unit"),
         runs=runs,
         topology_hash=text_or_none(item, "hash"),
         hardware=binary_or_none(item, "hash_of"),
         status=Status(text(item, "status")),
-        created_at=second(item, "created_at"),
-        created_by=text(item, "created_by"),
-        fingerprint=text(item, "fingerprint"),
-        keyed=flag(item, "keyed"),
-        counted=flag(item, "counted"),
-        attempt=whole(item, "attempt"),
         provision_attempt=whole_or_none(item, "provision_attempt") or 0,
-        unsettled_since=second_or_none(item, "unsettled_since"),
         deadline=second_or_none(item, "deadline"),
-        failure=text_or_none(item, "failure"),
-        deleted_at=second_or_none(item, "deleted_at"),
         life=binary_or_none(item, "life"),
         revision=whole_or_none(item, "revision") or 0,
         leaving=_decode_runs(item, "leaving"),

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
+from gpu_capacity.holders.project_scoped import ProjectScoped
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -68,14 +70,6 @@ def allows(source: Status, target: Status) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Tag:
-    """A customer's label."""
-
-    name: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """A run of domains under the tag of its booking, or the holder tag that a version before 0.7.0 used."""
 
@@ -87,8 +81,8 @@ Hosts: TypeAlias = tuple[tuple[int, int], ...]
 """Hosts of a reservation's pod: (position of the domain, mask over slots), in order of positions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation(ProjectScoped):
     """The record of a reservation. Times are seconds since the epoch.
 
     ``runs`` are what the reservation owns, in position order and all in one pod: one run as it was claimed,
@@ -96,11 +90,9 @@ class Reservation:
     released everything. ``leaving`` are runs that its customer has released: their bookings end when the
     provider has let go of their hosts. ``topology_hash`` and ``hardware`` are None before it owns anything
     and in status ``error``; ``hardware`` is the digest of the domains that the hash was computed from, see
-    ``hardware_digest``. ``failure`` is set when the undo of provisioning begins, and is the message of status
-    ``error``. ``attempt`` numbers the executions of the current workflow; ``provision_attempt`` is the number
-    of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning gives up;
-    of a provisioned reservation, when released units should be free. ``counted``: the units are part of the
-    organization's quota. ``keyed``: the id was made of an idempotency key.
+    ``hardware_digest``. ``failure`` is set when the undo of provisioning begins. ``provision_attempt`` is the
+    number of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning
+    gives up; of a provisioned reservation, when released units should be free.
 
     ``life`` is random and distinguishes records that have the same id one after the other; ``revision`` rises
     with every write. ``named`` is a run that the record may own as well: a claiming record is going to own
@@ -113,32 +105,15 @@ class Reservation:
 
     NOUN: ClassVar[str] = "reservation"
 
-    id: str
-    organization_id: str
-    project_id: str
-    name: str
-    description: str | None
-    tags: tuple[Tag, ...]
-    region_id: str
     accelerator: str
     unit: str
     count: int
-    flavor_id: str
     hosts_per_unit: int
     runs: tuple[Run, ...]
     topology_hash: str | None
     status: Status
-    created_at: int
-    created_by: str
-    fingerprint: str
-    keyed: bool
-    counted: bool
-    attempt: int = 0
     provision_attempt: int = 0
-    unsettled_since: int | None = None
     deadline: int | None = None
-    failure: str | None = None
-    deleted_at: int | None = None
     hardware: bytes | None = None
     life: bytes | None = None
     revision: int = 0
@@ -198,15 +173,6 @@ class Reservation:
         return self.owned_units * self.hosts_per_unit
 
     @property
-    def server_owner(self) -> str:
-        """The host provider's name for this holder.
-
-        Includes the creation time: the fence of a reservation that is gone must not stop a later one that has
-        the same id because of the same idempotency key.
-        """
-        return f"{self.id}-{self.created_at}"
-
-    @property
     def workflow(self) -> str | None:
         """The workflow that has to settle the record, if any: ``provision`` or ``deprovision``.
 
@@ -251,13 +217,6 @@ class Reservation:
         return replace(
             self, occupied={key: self.occupied[key] for key in self.occupied if key != placement_id}
         )
-
-    def has_tags(self, wanted: tuple[str, ...]) -> bool:
-        """Whether the reservation has every wanted tag, written ``name=value``.
-
-        The written forms are compared, so it does not matter whether name or value has an equals sign.
-        """
-        return {f"{tag.name}={tag.value}" for tag in self.tags}.issuperset(wanted)
 
 
 def execution_name(workflow: str, reservation: Reservation, attempt: int) -> str:

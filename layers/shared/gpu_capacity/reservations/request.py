@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gpu_capacity.reservations.record import Tag
+    from gpu_capacity.holders.project_scoped import Tag
 
 
 @dataclass(frozen=True, slots=True)

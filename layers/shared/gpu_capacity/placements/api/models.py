@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, S
 from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.ids import canonical_uuid
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.http.rendering import as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
 from gpu_capacity.placement.servers import Policy, Readiness
@@ -35,7 +36,6 @@ from gpu_capacity.reservations.api.models import (
     ResourceMetadata,
     TagModel,
 )
-from gpu_capacity.reservations.record import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StrictStr, field_validator
 
 from gpu_capacity.access import IDENTITY_BYTES_MAX
+from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
 from gpu_capacity.inventory.units import Health
@@ -25,7 +26,6 @@ from gpu_capacity.reservations.record import (
     TAG_VALUE_BYTES_MAX,
     TAGS_MAX,
     Status,
-    Tag,
 )
 from gpu_capacity.reservations.request import ReservationRequest
 

@@ -1,8 +1,8 @@
 """DELETE /api/v2/placements/{placementID}."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.placements.api.replies import deleting
 from gpu_capacity.placements.delete import delete_placement
+from gpu_capacity.reservations.api.replies import accepted
 from gpu_capacity.runtime.apis.reservations import reservation_function
 from gpu_capacity.runtime.services import Services
 
@@ -11,7 +11,7 @@ def handle(call: Call[Services]) -> Reply:
     """Begin to delete a placement."""
     wanted, organizations = call.path_parameters["placementID"], call.values("organizationID")
     delete_placement(call.services, call.caller, wanted, organizations)
-    return deleting()
+    return accepted()
 
 
 lambda_handler = reservation_function("delete_placement", handle)

@@ -2,7 +2,8 @@
 
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.placements.act_on_server import power_placement_server
-from gpu_capacity.placements.api.servers import accepted, reboot_action
+from gpu_capacity.placements.api.servers import reboot_action
+from gpu_capacity.reservations.api.replies import accepted
 from gpu_capacity.runtime.apis.reservations import reservation_function
 from gpu_capacity.runtime.services import Services
 

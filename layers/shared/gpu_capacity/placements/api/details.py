@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.placements.record import PlacementStatus
-from gpu_capacity.reservations.api.details import HealthDetail, ProvisioningDetail
 
 if TYPE_CHECKING:
     from gpu_capacity.placements.observation import ObservedPlacement
 
 
-def provisioning_detail(observed: ObservedPlacement) -> ProvisioningDetail:
+def explain_provisioning(observed: ObservedPlacement) -> tuple[str, str]:
     """The reason and the explanation of the provisioning status."""
-    reason, message = _provisioning(observed)
-    return ProvisioningDetail.model_construct(reason=reason, message=message)
-
-
-def _provisioning(observed: ObservedPlacement) -> tuple[str, str]:
     placement, counts = observed.placement, observed.counts
     servers = "1 server" if placement.count == 1 else f"{placement.count} servers"
     booted = f"{counts.updated} of {servers} run the wanted image" if counts else f"{servers} requested"
@@ -36,13 +30,8 @@ def _provisioning(observed: ObservedPlacement) -> tuple[str, str]:
     return explained
 
 
-def health_detail(observed: ObservedPlacement) -> HealthDetail:
+def explain_health(observed: ObservedPlacement) -> tuple[str, str]:
     """The reason and the explanation of the health status."""
-    reason, message = _health(observed)
-    return HealthDetail.model_construct(reason=reason, message=message)
-
-
-def _health(observed: ObservedPlacement) -> tuple[str, str]:
     counts = observed.counts
     if counts is None:
         return "Unknown", "its servers have not been looked at"

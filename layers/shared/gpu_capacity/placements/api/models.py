@@ -18,7 +18,7 @@ from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.http.rendering import as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
 from gpu_capacity.placement.servers import Policy, Readiness
-from gpu_capacity.placements.api.details import health_detail, provisioning_detail
+from gpu_capacity.placements.api.details import explain_health, explain_provisioning
 from gpu_capacity.placements.record import (
     USER_DATA_BYTES_MAX,
     Constraints,
@@ -34,7 +34,6 @@ from gpu_capacity.reservations.api.models import (
     Count,
     ProjectScopedMetadataRead,
     ResourceMetadata,
-    TagModel,
 )
 
 if TYPE_CHECKING:
@@ -291,25 +290,14 @@ class PlacementRead(Body):
 def placement_view(observed: ObservedPlacement) -> dict[str, Any]:
     """A placement as JSON."""
     placement, counts = observed.placement, observed.counts
-    detail, health = provisioning_detail(observed), health_detail(observed)
     return as_json(
         PlacementRead.model_construct(
-            metadata=ProjectScopedMetadataRead.model_construct(
-                id=placement.id,
-                name=placement.name,
-                description=placement.description,
-                tags=[TagModel.model_construct(name=t.name, value=t.value) for t in placement.tags] or None,
-                organization_id=placement.organization_id,
-                project_id=placement.project_id,
-                creation_time=timestamp(placement.created_at),
-                created_by=placement.created_by,
+            metadata=ProjectScopedMetadataRead.of(
+                placement,
+                (placement.status.value, *explain_provisioning(observed)),
+                (observed.health, *explain_health(observed)),
                 modified_time=timestamp(placement.modified_at),
                 modified_by=placement.modified_by,
-                deletion_time=timestamp(placement.deleted_at),
-                provisioning_status=placement.status.value,
-                provisioning_status_detail=detail,
-                health_status=observed.health,
-                health_status_detail=health,
             ),
             spec=_spec_read(placement),
             status=PlacementStatusRead.model_construct(

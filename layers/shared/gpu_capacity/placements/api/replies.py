@@ -37,11 +37,6 @@ def many(page: Page, observed: Sequence[ObservedPlacement]) -> Reply:
     return Reply(HTTPStatus.OK, views, NO_CACHE | link)
 
 
-def deleting() -> Reply:
-    """202 without a body."""
-    return Reply(HTTPStatus.ACCEPTED, None, NO_CACHE)
-
-
 def placement_page(call: Call[object], wanted: PlacementFilter) -> Page:
     """The page of the list that a request asks for.
 

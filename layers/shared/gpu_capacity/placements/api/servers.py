@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import ConfigDict, Field
 
 from gpu_capacity.http.call import Reply
-from gpu_capacity.http.rendering import NO_CACHE, as_json, timestamp
+from gpu_capacity.http.rendering import NO_CACHE, as_json
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.placements.progress import Drift, drift_of, is_provisioned
 from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.providers.port import PowerAction, Readiness, ServerState
 from gpu_capacity.reservations.api.bodies import Body
-from gpu_capacity.reservations.api.details import HealthDetail, ProvisioningDetail
 from gpu_capacity.reservations.api.models import ProjectScopedMetadataRead
 
 if TYPE_CHECKING:
@@ -81,11 +80,6 @@ def server(found: PlacementServer) -> Reply:
     return Reply(HTTPStatus.OK, server_view(found), NO_CACHE)
 
 
-def accepted() -> Reply:
-    """202 without a body."""
-    return Reply(HTTPStatus.ACCEPTED, None, NO_CACHE)
-
-
 def reboot_action(call: Call[object]) -> PowerAction:
     """The kind of reboot that a request asks for: soft unless it says ``hard=true``.
 
@@ -98,24 +92,16 @@ def reboot_action(call: Call[object]) -> PowerAction:
 def server_view(found: PlacementServer) -> dict[str, Any]:
     """A server as JSON. The optional fields of the lifecycle are left out: there is no lifecycle yet."""
     placement, server = found.placement, found.server
-    status, reason, message = _provisioning(found)
-    health, health_reason, health_message = _health(found)
     return as_json(
         PlacementServerRead.model_construct(
-            metadata=ProjectScopedMetadataRead.model_construct(
+            metadata=ProjectScopedMetadataRead.of(
+                placement,
+                _provisioning(found),
+                _health(found),
                 id=found.id,
                 name=placement.server_name(found.ordinal),
-                organization_id=placement.organization_id,
-                project_id=placement.project_id,
-                creation_time=timestamp(placement.created_at),
-                created_by=placement.created_by,
-                deletion_time=timestamp(placement.deleted_at),
-                provisioning_status=status,
-                provisioning_status_detail=ProvisioningDetail.model_construct(reason=reason, message=message),
-                health_status=health,
-                health_status_detail=HealthDetail.model_construct(
-                    reason=health_reason, message=health_message
-                ),
+                description=None,
+                tags=None,
             ),
             status=PlacementServerStatus.model_construct(
                 region_id=placement.region_id,

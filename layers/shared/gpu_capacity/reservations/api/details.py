@@ -48,13 +48,8 @@ class HealthDetail(Body):
     message: str = Field(description="For people. Programs should go by the reason.")
 
 
-def provisioning_detail(reservation: Reservation) -> ProvisioningDetail:
+def explain_provisioning(reservation: Reservation) -> tuple[str, str]:
     """The reason and the explanation of the provisioning status."""
-    reason, message = _provisioning(reservation)
-    return ProvisioningDetail.model_construct(reason=reason, message=message)
-
-
-def _provisioning(reservation: Reservation) -> tuple[str, str]:
     units, hosts = _counted(reservation.owned_units, "unit"), _counted(reservation.hosts_expected, "host")
     why = reservation.failure
     match reservation.status:
@@ -81,13 +76,8 @@ def _freed(reservation: Reservation) -> str:
     return f"; {_counted(units, 'released unit')} will be free in a moment" if units else ""
 
 
-def health_detail(observed: Observed) -> HealthDetail:
+def explain_health(observed: Observed) -> tuple[str, str]:
     """The reason and the explanation of the health status."""
-    reason, message = _health(observed)
-    return HealthDetail.model_construct(reason=reason, message=message)
-
-
-def _health(observed: Observed) -> tuple[str, str]:
     expected = observed.reservation.hosts_expected
     hosts = _counted(expected, "host")
     match observed.health:

@@ -16,8 +16,8 @@ from gpu_capacity.reservations.api.details import (
     CLAIMING,
     HealthDetail,
     ProvisioningDetail,
-    health_detail,
-    provisioning_detail,
+    explain_health,
+    explain_provisioning,
 )
 from gpu_capacity.reservations.api.units import HostRead, host_read
 from gpu_capacity.reservations.record import (
@@ -30,6 +30,7 @@ from gpu_capacity.reservations.record import (
 from gpu_capacity.reservations.request import ReservationRequest
 
 if TYPE_CHECKING:
+    from gpu_capacity.holders.project_scoped import ProjectScoped
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.reservations.record import Reservation
@@ -141,6 +142,43 @@ class ProjectScopedMetadataRead(ResourceMetadata):
     provisioning_status_detail: ProvisioningDetail | None = None
     health_status: Health
     health_status_detail: HealthDetail | None = None
+
+    @classmethod
+    def of(
+        cls,
+        record: ProjectScoped,
+        provisioning: tuple[str, str, str],
+        health: tuple[Health, str, str],
+        **more: Any,
+    ) -> ProjectScopedMetadataRead:
+        """The metadata of what a record stands for. Without tags there is no list of tags.
+
+        Args:
+            record: the record.
+            provisioning: the provisioning status, its reason and its explanation.
+            health: the same of the health status.
+            **more: other fields, or other values of those that the record has.
+        """
+        status, reason, message = provisioning
+        health_status, health_reason, health_message = health
+        shown = {
+            "id": record.id,
+            "name": record.name,
+            "description": record.description,
+            "tags": [TagModel.model_construct(name=t.name, value=t.value) for t in record.tags] or None,
+            "organization_id": record.organization_id,
+            "project_id": record.project_id,
+            "creation_time": timestamp(record.created_at),
+            "created_by": record.created_by,
+            "deletion_time": timestamp(record.deleted_at),
+            "provisioning_status": status,
+            "provisioning_status_detail": ProvisioningDetail.model_construct(reason=reason, message=message),
+            "health_status": health_status,
+            "health_status_detail": HealthDetail.model_construct(
+                reason=health_reason, message=health_message
+            ),
+        }
+        return cls.model_construct(**(shown | more))
 
 
 class ReservationStatusRead(Body):
@@ -272,24 +310,14 @@ def shown_status(reservation: Reservation) -> str:
 
 
 def reservation_view(observed: Observed) -> dict[str, Any]:
-    """A reservation as JSON. Without tags there is no list of tags; an absent description stays absent."""
+    """A reservation as JSON."""
     reservation = observed.reservation
     return as_json(
         ReservationRead.model_construct(
-            metadata=ProjectScopedMetadataRead.model_construct(
-                id=reservation.id,
-                name=reservation.name,
-                description=reservation.description,
-                tags=[TagModel.model_construct(name=t.name, value=t.value) for t in reservation.tags] or None,
-                organization_id=reservation.organization_id,
-                project_id=reservation.project_id,
-                creation_time=timestamp(reservation.created_at),
-                created_by=reservation.created_by,
-                deletion_time=timestamp(reservation.deleted_at),
-                provisioning_status=shown_status(reservation),
-                provisioning_status_detail=provisioning_detail(reservation),
-                health_status=observed.health,
-                health_status_detail=health_detail(observed),
+            metadata=ProjectScopedMetadataRead.of(
+                reservation,
+                (shown_status(reservation), *explain_provisioning(reservation)),
+                (observed.health, *explain_health(observed)),
             ),
             spec=ReservationSpec.model_construct(
                 region_id=reservation.region_id,

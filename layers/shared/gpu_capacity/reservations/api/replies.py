@@ -56,7 +56,7 @@ def reservation_page(call: Call[object], wanted: ReservationFilter) -> Page:
     return page_of(call, "reservations", call.caller.organizations_to_search(wanted.organizations))
 
 
-def deleting() -> Reply:
+def accepted() -> Reply:
     """202 without a body."""
     return Reply(HTTPStatus.ACCEPTED, None, NO_CACHE)
 

@@ -13,6 +13,7 @@ from gpu_capacity.providers.port import (
     ActionOutcome,
     DeployOutcome,
     Fitness,
+    HoldOutcome,
     PowerAction,
     Readiness,
     Server,
@@ -35,6 +36,8 @@ class ScriptedServers:
 
     Attributes:
         held: hosts that are held for a reservation.
+        hold_outcome: what comes of holding another one.
+        unfit: hosts that are held from now on are unfit, so no server is deployed on them.
         orders: what was deployed, in order.
         rebuilt: ordinals that were rebuilt, in order.
         fit: the readiness of every host.
@@ -45,6 +48,8 @@ class ScriptedServers:
     def __init__(self, world: World) -> None:
         self._clock = world.clock
         self.held: set[str] = {h.id for p in world.pods for d in p.domains for h in d.hosts}
+        self.hold_outcome = HoldOutcome.HELD
+        self.unfit = False
         self.orders: list[ServerOrder] = []
         self.rebuilt: list[int] = []
         self.fit = Fitness(Readiness.READY)
@@ -83,6 +88,12 @@ class ScriptedServers:
     def fence(self, owner: str) -> None:
         self._answer()
         self._fenced.add(owner)
+
+    def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
+        self._answer()
+        if self.hold_outcome is HoldOutcome.HELD and not self.unfit:
+            self.held.update(host_ids)
+        return dict.fromkeys(host_ids, self.hold_outcome)
 
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         self._answer()

@@ -11,7 +11,7 @@ from gpu_capacity.errors import Forbidden, NotFound, ProviderUnavailable, StateC
 from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.act_on_server import power_placement_server, reconcile_placement_server
 from gpu_capacity.placements.record import PlacementStatus
-from gpu_capacity.providers.port import PowerAction, ServerState
+from gpu_capacity.providers.port import HoldOutcome, PowerAction, ServerState
 from testkit.world import ORGANIZATION, caller
 from tests.placements.bench import NEW_IMAGE, Bench
 
@@ -216,8 +216,9 @@ def test_a_placement_in_error_whose_servers_came_up_after_all_recovers_by_a_reco
 def test_reconcile_deploys_a_server_that_could_not_be_deployed() -> None:
     bench = Bench()
     bench.provider.held.discard("pod1-rack02-tray02")
+    bench.provider.hold_outcome = HoldOutcome.OCCUPIED
     assert bench.round() is Step.DONE
-    bench.provider.held.add("pod1-rack02-tray02")
+    bench.provider.hold_outcome = HoldOutcome.HELD
     _reconcile(bench, 1)
     assert bench.settle() is Step.DONE
     assert bench.placement.status is PlacementStatus.PROVISIONED

@@ -13,8 +13,9 @@ from gpu_capacity.errors import (
     TryAgain,
 )
 from gpu_capacity.inventory.model import HostState
-from gpu_capacity.placement.servers import Readiness
+from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.create import create_placement
+from gpu_capacity.placements.record import Constraints
 from testkit.placements import place, provisioned, wish
 from testkit.world import REGION, World, caller, pod, rack
 from tests.placements.creating import create, records
@@ -79,6 +80,20 @@ def test_a_host_that_is_not_in_service_is_not_ready_and_a_missing_one_is_not_the
         place(world, reservation.id, 3, readiness=Readiness.REQUIRE)
     assert (caught.value.reason.hosts, caught.value.reason.ready) == (3, 2)
     assert [slot for _, _, slot in place(world, reservation.id, 3).slots()] == [1, 2, 3]
+
+
+def test_a_unit_whose_only_taken_host_is_missing_is_not_whole(world: World) -> None:
+    """Spread leaves whole units alone as long as it can: they can be released."""
+    reservation = provisioned(world, 2)
+    ((_, position, slot),) = place(world, reservation.id).slots()
+    racks = tuple(
+        rack("pod1", n, hosts=4, states={slot: HostState.MISSING} if n == position else None)
+        for n in range(8)
+    )
+    world.load((replace(pod("pod1", 8, hosts=4, version=2), domains=racks),))
+
+    beside = place(world, reservation.id, constraints=Constraints(Policy.SPREAD))
+    assert [used for _, used, _ in beside.slots()] == [position]
 
 
 def test_without_an_answer_of_the_provider_only_require_has_to_wait(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.record import Networking, PlacementStatus
-from gpu_capacity.providers.port import DeployOutcome, ServerState
+from gpu_capacity.providers.port import DeployOutcome, HoldOutcome, ServerState
 from gpu_capacity.reservations.record import Status
 from testkit.world import ORGANIZATION
 from tests.placements.bench import Bench, is_settled, provisioned_bench, rolling
@@ -83,10 +84,40 @@ def _ending_in(seconds: float) -> Deadline:
     return deadline
 
 
+def _lose(bench: Bench, outcome: HoldOutcome) -> None:
+    bench.provider.held.discard("pod1-rack02-tray02")
+    bench.provider.hold_outcome = outcome
+
+
+def test_a_host_that_the_fleet_has_got_since_is_held_first() -> None:
+    bench = Bench()
+    _lose(bench, HoldOutcome.HELD)
+    assert bench.round() is Step.WAITING
+    assert [server.ordinal for server in bench.servers] == [0, 2, 3]
+    assert bench.settle() is Step.DONE
+    assert is_settled(bench, PROVISIONED)
+    assert len(bench.servers) == 4
+
+
+def test_a_host_that_stays_unfit_is_given_up_in_the_end() -> None:
+    bench = Bench()
+    bench.provider.held.discard("pod1-rack02-tray02")
+    bench.provider.unfit = True
+    assert bench.round() is Step.WAITING
+    bench.provider.boot()
+    bench.clock.advance(DAY)
+    assert bench.round() is Step.DONE
+    assert bench.placement.failure == "1 of 4 servers were not there when the time was over"
+
+
 @pytest.mark.parametrize(
     ("arrange", "why"),
     [
-        (lambda b: b.provider.held.discard("pod1-rack02-tray02"), "the host of workers-1 is not held"),
+        (
+            partial(_lose, outcome=HoldOutcome.FENCED),
+            "the host of workers-1 is not held",
+        ),
+        (partial(_lose, outcome=HoldOutcome.OCCUPIED), "the host of workers-1 is held for somebody else"),
         (lambda b: b.provider.fence(b.placement.server_owner), "the provider takes no servers"),
         (lambda b: b.world.db.delete_item(**_record_of_the_reservation(b)), "its reservation does not exist"),
         (
@@ -96,7 +127,7 @@ def _ending_in(seconds: float) -> Deadline:
             "the host of workers-3 is missing from the inventory",
         ),
     ],
-    ids=["not held", "fenced", "no reservation", "no hardware"],
+    ids=["released", "lost", "fenced", "no reservation", "no hardware"],
 )
 def test_a_server_that_cannot_be_deployed_makes_the_placement_error(arrange: Any, why: str) -> None:
     bench = Bench()

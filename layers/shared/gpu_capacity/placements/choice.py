@@ -65,7 +65,8 @@ def _units(services: Needs, reservation: Reservation, readiness: Readiness) -> l
         UnitHosts(
             pod_id=reservation.pod_id or "",
             position=domain.position,
-            hosts=_mask(_present(domain)),
+            # One that is gone still has a placement: what is taken is no whole unit.
+            hosts=_mask(_present(domain)) | taken.get(domain.position, 0),
             free=_mask(free),
             ready=_mask(host for host in free if host.id in ready),
         )

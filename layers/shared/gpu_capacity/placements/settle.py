@@ -28,10 +28,10 @@ from gpu_capacity.holders.quota_store import uncount
 from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.progress import is_provisioned, next_to_rebuild
 from gpu_capacity.placements.record import Networking, PlacementStatus
-from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, ServerOrder, ServerState
+from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, HoldOutcome, ServerOrder, ServerState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any, Protocol
 
     from gpu_capacity.dynamodb.writes import Action
@@ -208,9 +208,12 @@ def _deploy(services: Needs, placement: Placement, servers: Sequence[Server]) ->
         if services.deadline.remaining_seconds() < CALL_SECONDS:
             return Step.AGAIN
         outcomes = services.provider.deploy(batch)
+        not_held = [order.host_id for order in batch if outcomes[order.host_id] is DeployOutcome.NOT_HELD]
+        holds = _hold(services, placement, reservation.server_owner, not_held)
         for order in batch:
-            if refusal := _REFUSALS.get(outcomes[order.host_id]):
-                return _fail(services, placement, refusal.format(order.name))
+            refused = _HOLD_REFUSALS.get(holds.get(order.host_id)) or _REFUSALS.get(outcomes[order.host_id])
+            if refused:
+                return _fail(services, placement, refused.format(order.name))
     return _wait_for_deployed(services, placement, servers)
 
 
@@ -228,9 +231,22 @@ def _wait_for_deployed(services: Needs, placement: Placement, before: Sequence[S
 
 _REFUSALS: Final = {
     DeployOutcome.FENCED: "the provider takes no servers of this placement any more, so {} is missing",
-    DeployOutcome.NOT_HELD: "the host of {} is not held for the reservation",
     DeployOutcome.OCCUPIED: "the host of {} is occupied by another server",
 }
+_HOLD_REFUSALS: Final[dict[HoldOutcome | None, str]] = {
+    HoldOutcome.FENCED: "the host of {} is not held for the reservation any more",
+    HoldOutcome.OCCUPIED: "the host of {} is held for somebody else",
+}
+
+
+def _hold(
+    services: Needs, placement: Placement, holder_id: str, hosts: Sequence[str]
+) -> Mapping[str, HoldOutcome]:
+    """Hold hosts that the fleet has got since the reservation was provisioned: its racks are its own.
+
+    Their servers are deployed in a later round, once the provider has found the hosts fit.
+    """
+    return services.provider.hold(holder_id, placement.region_id, hosts) if hosts else {}
 
 
 def _rebuild(services: Needs, placement: Placement, server: Server) -> ActionOutcome:

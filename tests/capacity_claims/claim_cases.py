@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.http.operations import CLAIMS as CLAIMS_PATH
@@ -11,6 +12,7 @@ from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
 from testkit.handlers.sample_events import REFUSED, refusals
 from tests.capacity_claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
+from tests.functional.task_cases import TaskCase, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,22 +151,7 @@ CLAIM_CASES: Final = (
 )
 
 
-@dataclass(frozen=True)
-class ClaimTask:
-    """An event file of the workflow or a schedule, the state before it, and the expected result."""
-
-    function: str
-    event: str
-    after: Callable[[Stage], None]
-    answer: dict[str, Any]
-
-    def __str__(self) -> str:
-        return f"{self.function}/{self.event}-after-{self.after.__name__}"
-
-
-def _settled(event: str, after: Callable[[Stage], None], outcome: str) -> ClaimTask:
-    return ClaimTask("capacity_claim_steps", event, after, {"outcome": outcome})
-
+_settled = partial(outcome, "capacity_claim_steps")
 
 CLAIM_TASKS: Final = (
     _settled("settle_capacity_claim", given.claimed, "settled"),
@@ -174,9 +161,9 @@ CLAIM_TASKS: Final = (
     _settled("settle_capacity_claim", given.drained, "gone"),
     _settled("settle_capacity_claim", given.gone, "gone"),
     _settled("settle_capacity_claim_gone", given.claimed, "gone"),
-    ClaimTask("fill_capacity_claims", "capacity_freed", given.freed, {"rounds": 1}),
-    ClaimTask("fill_capacity_claims", "capacity_freed", given.waiting, {"rounds": 1}),
-    ClaimTask("fill_capacity_claims", "capacity_freed", given.claimed, {"rounds": 0}),
-    ClaimTask("fill_capacity_claims", "scheduled", given.freed, {"rounds": 1}),
-    ClaimTask("fill_capacity_claims", "scheduled", given.claimed, {"rounds": 0}),
+    TaskCase("fill_capacity_claims", "capacity_freed", given.freed, {"rounds": 1}),
+    TaskCase("fill_capacity_claims", "capacity_freed", given.waiting, {"rounds": 1}),
+    TaskCase("fill_capacity_claims", "capacity_freed", given.claimed, {"rounds": 0}),
+    TaskCase("fill_capacity_claims", "scheduled", given.freed, {"rounds": 1}),
+    TaskCase("fill_capacity_claims", "scheduled", given.claimed, {"rounds": 0}),
 )

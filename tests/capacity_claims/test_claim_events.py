@@ -8,11 +8,12 @@ import pytest
 
 from testkit.auditor import audit
 from testkit.handlers import sample_events
-from tests.capacity_claims.claim_cases import CLAIM_CASES, CLAIM_TASKS, ClaimCase, ClaimTask
+from tests.capacity_claims.claim_cases import CLAIM_CASES, CLAIM_TASKS, ClaimCase
 from tests.capacity_claims.claim_contract import assert_is
 
 if TYPE_CHECKING:
     from testkit.handlers.claim_stage import ClaimStage
+    from tests.functional.task_cases import TaskCase
 
 
 @pytest.mark.parametrize("case", CLAIM_CASES, ids=str)
@@ -41,7 +42,7 @@ def test_the_response_to_an_api_event_matches_the_contract(case: ClaimCase, stag
 
 
 @pytest.mark.parametrize("case", CLAIM_TASKS, ids=str)
-def test_a_task_event_returns_its_outcome_and_may_be_repeated(case: ClaimTask, stage: ClaimStage) -> None:
+def test_a_task_event_returns_its_outcome_and_may_be_repeated(case: TaskCase, stage: ClaimStage) -> None:
     case.after(stage)
     assert stage.run_event(case.function, case.event) == case.answer
     assert audit(stage.db) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from testkit.handlers import arrangements as given
@@ -26,46 +27,13 @@ class TaskCase:
         return f"{self.function}/{self.event}-after-{self.after.__name__}"
 
 
-def _outcome(event: str, after: Callable[[Stage], None], outcome: str) -> TaskCase:
-    return TaskCase("reservation_steps", event, after, {"outcome": outcome})
+def outcome(function: str, event: str, after: Callable[[Stage], None], expected: str) -> TaskCase:
+    """A step of a workflow and its outcome."""
+    return TaskCase(function, event, after, {"outcome": expected})
 
 
-_PROVISIONING: Final = (
-    _outcome("provision_reservation", given.reserved, "waiting"),
-    _outcome("provision_reservation", given.begun, "waiting"),
-    _outcome("provision_reservation", given.up, "done"),
-    _outcome("provision_reservation", given.provisioned, "superseded"),
-    _outcome("provision_reservation", given.abandoned, "waiting"),
-    _outcome("provision_reservation", given.abandoned_and_swept, "done"),
-    _outcome("provision_reservation", given.failed, "superseded"),
-    _outcome("provision_reservation", given.deleted_at_once, "superseded"),
-    _outcome("provision_reservation_gone", given.reserved, "superseded"),
-)
-
-_DEPROVISIONING: Final = (
-    _outcome("release_reservation", given.deleted, "waiting"),
-    _outcome("release_reservation", given.placed_and_deleted, "waiting"),
-    _outcome("release_reservation", given.deleted_at_once, "done"),
-    _outcome("release_reservation", given.deleted_and_swept, "done"),
-    _outcome("release_reservation", given.gone, "done"),
-    _outcome("release_reservation", given.provisioned, "superseded"),
-    _outcome("release_reservation_gone", given.deleted, "done"),
-)
-
-_OF_EARLIER_VERSIONS: Final = (_outcome("check_servers", given.begun, "superseded"),)
-
-
-def _settled(event: str, after: Callable[[Stage], None], outcome: str) -> TaskCase:
-    return TaskCase("placement_steps", event, after, {"outcome": outcome})
-
-
-_PLACEMENTS: Final = (
-    _settled("settle_placement", given.placed, "waiting"),
-    _settled("settle_placement", given.deployed, "waiting"),
-    _settled("settle_placement", given.servers_up, "done"),
-    _settled("settle_placement", given.displaced, "waiting"),
-    _settled("settle_placement_gone", given.placed, "done"),
-)
+_reservation = partial(outcome, "reservation_steps")
+_placement = partial(outcome, "placement_steps")
 
 
 def _synced(after: Callable[[Stage], None], **answer: Any) -> TaskCase:
@@ -77,7 +45,30 @@ def _reconciled(after: Callable[[Stage], None], *, unsettled: int, restarted: in
     return TaskCase("reconcile_holders", "scheduled", after, answer)
 
 
-_SCHEDULES: Final = (
+TASK_CASES: Final = (
+    _reservation("provision_reservation", given.reserved, "waiting"),
+    _reservation("provision_reservation", given.begun, "waiting"),
+    _reservation("provision_reservation", given.up, "done"),
+    _reservation("provision_reservation", given.provisioned, "superseded"),
+    _reservation("provision_reservation", given.abandoned, "waiting"),
+    _reservation("provision_reservation", given.abandoned_and_swept, "done"),
+    _reservation("provision_reservation", given.failed, "superseded"),
+    _reservation("provision_reservation", given.deleted_at_once, "superseded"),
+    _reservation("provision_reservation_gone", given.reserved, "superseded"),
+    _reservation("release_reservation", given.deleted, "waiting"),
+    _reservation("release_reservation", given.placed_and_deleted, "waiting"),
+    _reservation("release_reservation", given.deleted_at_once, "done"),
+    _reservation("release_reservation", given.deleted_and_swept, "done"),
+    _reservation("release_reservation", given.gone, "done"),
+    _reservation("release_reservation", given.provisioned, "superseded"),
+    _reservation("release_reservation_gone", given.deleted, "done"),
+    # A step of an earlier version, which its executions still ask for.
+    _reservation("check_servers", given.begun, "superseded"),
+    _placement("settle_placement", given.placed, "waiting"),
+    _placement("settle_placement", given.deployed, "waiting"),
+    _placement("settle_placement", given.servers_up, "done"),
+    _placement("settle_placement", given.displaced, "waiting"),
+    _placement("settle_placement_gone", given.placed, "done"),
     _synced(given.published, sequence=1, refused=None),
     _synced(given.published_again, sequence=1, refused=None),
     _synced(given.published_half_empty, sequence=2, refused=None),
@@ -90,12 +81,4 @@ _SCHEDULES: Final = (
     _reconciled(given.crashed, unsettled=3, restarted=3),
     _reconciled(given.running, unsettled=3, restarted=0),
     _reconciled(given.claimant_died, unsettled=1, restarted=1),
-)
-
-TASK_CASES: Final = (
-    *_PROVISIONING,
-    *_DEPROVISIONING,
-    *_OF_EARLIER_VERSIONS,
-    *_PLACEMENTS,
-    *_SCHEDULES,
 )

@@ -195,7 +195,7 @@ def test_counting_an_existing_claim_may_exceed_the_limit_and_marks_the_record(
     claim = _waiting(12)
     store.add(claim, None, Tries())
 
-    assert store.count_in(claim)
+    assert store.count_in(claim, ["instances"])
     found = store.get(ORGANIZATION, ID)
     assert found == replace(claim, counted=True, revision=claim.revision + 1)
     assert _used(db) == 12
@@ -206,7 +206,7 @@ def test_counting_an_existing_claim_without_a_quota_is_refused(store: ClaimStore
     store.add(claim, None, Tries())
     db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "instances"))
 
-    assert not store.count_in(claim)
+    assert not store.count_in(claim, ["instances"])
     assert store.get(ORGANIZATION, ID) == claim
 
 

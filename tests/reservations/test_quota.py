@@ -92,7 +92,7 @@ def test_a_count_added_during_the_release_is_subtracted_when_the_release_is_repe
     counted = []
     world.db.before(
         "put_item",
-        lambda *_: counted.append(store.count_in(going)),
+        lambda *_: counted.append(store.count_in(going, ["GB300"])),
         only=lambda parameters: parameters["TableName"] == HOLDERS,
     )
 
@@ -108,7 +108,7 @@ def test_a_count_added_while_a_failure_is_written_is_subtracted_again(world: Wor
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
     world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
-    world.db.before("put_item", lambda *_: store.count_in(stored(world, reservation.id)), skip=2)
+    world.db.before("put_item", lambda *_: store.count_in(stored(world, reservation.id), ["GB300"]), skip=2)
 
     fail(world, reservation.id)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.capacity_claims.items import decode_claim, decode_name, decode_place, encode_claim
 from gpu_capacity.capacity_claims.record import CapacityClaim, allows
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
-from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.tombstones import GONE
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders import quota_store as quotas
@@ -17,9 +16,9 @@ from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.store import RECORD, HolderStore, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.database import Database, Refused
     from gpu_capacity.dynamodb.tombstones import Tombstone
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.errors import UnreadableItem
@@ -47,7 +46,7 @@ class QueueHead:
     returns: int
 
 
-CLAIMS: Final = Kind(keys.CLAIM_PREFIX, encode_claim, decode_claim, allows)
+CLAIMS: Final = Kind(CapacityClaim, keys.CLAIM_PREFIX, encode_claim, decode_claim, allows)
 
 
 class ClaimStore(HolderStore[CapacityClaim]):
@@ -174,15 +173,6 @@ class ClaimStore(HolderStore[CapacityClaim]):
             more = after.instance_count - before.instance_count
             beside.append(quotas.count(self.table, quota, more))
         return self.change(before, after, *beside)
-
-    def count_in(self, claim: CapacityClaim, _subjects: Collection[str] = ()) -> bool:
-        """Count a claim that was made before its organization had a quota, even beyond the limit.
-
-        Returns:
-            Whether it was written; false if the claim changed.
-        """
-        count = quotas.count_in(self.table, claim.organization_id, INSTANCES, claim.instance_count)
-        return not isinstance(self.change(claim, replace(claim, counted=True), count), Refused)
 
     def end(self, claim: CapacityClaim, now: int) -> Refused | None:
         """Remove the record of a claim that owns nothing, with its name and its count in the quota.

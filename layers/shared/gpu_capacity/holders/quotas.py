@@ -15,48 +15,20 @@ at that moment counts as an earlier one. No clock is involved.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import QuotaExceeded, RaceLost, StorageUnavailable, TryAgain
 from gpu_capacity.holders.quota import noun_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.quota_store import QuotaStore
+    from gpu_capacity.holders.store import H, HolderStore
 
 ATTEMPTS_MAX: Final = 16
 """Attempts to count a holder that changes in between. A change takes far longer than a count."""
-
-
-class Countable(Protocol):
-    """A holder of any kind, as far as quotas need it."""
-
-    @property
-    def id(self) -> str:
-        """The id within the organization."""
-
-    @property
-    def organization_id(self) -> str:
-        """The organization that owns it."""
-
-    @property
-    def uncounted(self) -> Mapping[str, int]:
-        """What it uses and is not counted yet, by subject."""
-
-
-Holder = TypeVar("Holder", bound=Countable)
-
-
-class CountingStore(Protocol[Holder]):
-    """The store of a kind of holder, as far as quotas need it."""
-
-    def present(self, organization_id: str, holder_id: str, /) -> Holder | None:
-        """A holder that exists; ``None`` if it does not."""
-
-    def count_in(self, holder: Holder, subjects: Collection[str], /) -> bool:
-        """Count the holder under these subjects, even beyond a limit. False if it has changed."""
 
 
 def allowed(quotas: QuotaStore, organization_id: str, uses: Mapping[str, int]) -> dict[str, Quota]:
@@ -88,7 +60,7 @@ def check(quota: Quota | None, more: int) -> None:
         )
 
 
-def confirm(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -> None:
+def confirm(quotas: QuotaStore, store: HolderStore[H], holder: H) -> None:
     """Read the quotas again after a holder was recorded uncounted, and count it if there are any now.
 
     Raises:
@@ -100,7 +72,7 @@ def confirm(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) ->
             count_in(quotas, store, holder)
 
 
-def count_in(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -> bool:
+def count_in(quotas: QuotaStore, store: HolderStore[H], holder: H) -> bool:
     """Count a holder that was recorded before its organization was counted. True if this call counted it.
 
     Raises:

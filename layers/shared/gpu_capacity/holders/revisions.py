@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from enum import StrEnum
 
     from gpu_capacity.dynamodb.client import AttributeValue
+    from gpu_capacity.holders.holder import Holder
 
 _UNREVISED: Final = ("attempt", "failure", "counted", "pod")
 """Attributes that versions without revisions changed by single updates."""
 
 
-class Revised(Protocol):
-    """The part of a record that tells whether it has changed."""
-
-    @property
-    def life(self) -> bytes | None:
-        """Random bytes; ``None`` if a version without lives wrote the record."""
-
-    @property
-    def revision(self) -> int:
-        """Rises with every write."""
-
-    @property
-    def status(self) -> StrEnum:
-        """The status in its lifecycle."""
-
-
 def as_read(
-    holder: Revised, item: Mapping[str, AttributeValue]
+    holder: Holder, item: Mapping[str, AttributeValue]
 ) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
     """The condition that a record has not changed since it was read: condition, names and values.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
@@ -27,13 +27,14 @@ from gpu_capacity.dynamodb.tombstones import (
 )
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import CapacityError, StorageUnavailable
+from gpu_capacity.holders import quota_store as quotas
+from gpu_capacity.holders.holder import Holder
 from gpu_capacity.holders.revisions import as_read
 from gpu_capacity.holders.tries import Tries
 from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from enum import StrEnum
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.client import Item
     from gpu_capacity.dynamodb.database import Database
@@ -54,60 +55,14 @@ _SENDS_MAX: Final = 12
 the API's throttle admits."""
 
 
-class Holder(Protocol):
-    """The part of a record that all kinds of holders have."""
-
-    NOUN: ClassVar[str]
-    """The name of its id in the input of workflows."""
-
-    @property
-    def id(self) -> str:
-        """The id within the organization."""
-
-    @property
-    def organization_id(self) -> str:
-        """The organization that owns it."""
-
-    @property
-    def life(self) -> bytes | None:
-        """Random bytes, see ``new_life``; ``None`` if a version without lives wrote the record."""
-
-    @property
-    def revision(self) -> int:
-        """The revision of the record. Rises with every write."""
-
-    @property
-    def status(self) -> StrEnum:
-        """The status in its lifecycle."""
-
-    @property
-    def fingerprint(self) -> str | None:
-        """The fingerprint of the request that created it; ``None`` if its id identifies no request."""
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether the API shows it."""
-
-    @property
-    def attempt(self) -> int:
-        """The number of its current workflow execution."""
-
-    @property
-    def workflow(self) -> str | None:
-        """The workflow that its status requires; ``None`` if it requires none."""
-
-    @property
-    def execution(self) -> str:
-        """The name of that execution. Every caller uses the same name, so it is started once."""
-
-
 H = TypeVar("H", bound=Holder)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[H]):
-    """What is specific to a kind: the prefix of its sort keys, and the encoding of its records."""
+    """What is specific to a kind: its class, the prefix of its sort keys, and the encoding of its records."""
 
+    record: type[H]
     prefix: str
     encode: Callable[[H], Item]
     decode: Callable[[Mapping[str, Any]], H]
@@ -127,6 +82,7 @@ class HolderStore(Generic[H]):
     def __init__(self, database: Database, table: str, kind: Kind[H]) -> None:
         self._database = database
         self.table = table
+        self.noun = kind.record.NOUN
         self._kind = kind
 
     def find(self, organization_id: str, holder_id: str) -> H | Tombstone | None:
@@ -271,6 +227,17 @@ class HolderStore(Generic[H]):
             ValueError: the lifecycle does not allow this change of status.
         """
         return replace(self._put(self._kind.encode(self._successor(before, after)), before), label=label)
+
+    def count_in(self, holder: H, subjects: Collection[str]) -> bool:
+        """Count a holder that was made before its organization had a quota, even beyond the limit.
+
+        Returns:
+            Whether it was written; false if the holder changed.
+        """
+        counted = replace(holder, counted=True)  # type: ignore[type-var]
+        uses, organization = holder.uncounted, holder.organization_id
+        counts = [quotas.count_in(self.table, organization, subject, uses[subject]) for subject in subjects]
+        return not isinstance(self.change(holder, counted, *counts), Refused)
 
     def _successor(self, before: H, after: H) -> H:
         if not self._kind.allows(before.status, after.status):

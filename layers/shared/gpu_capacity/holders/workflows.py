@@ -12,8 +12,9 @@ from gpu_capacity.ports import WorkflowState
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from gpu_capacity.holders.holder import Holder
     from gpu_capacity.holders.roles import HasTelemetry, HasWorkflows
-    from gpu_capacity.holders.store import H, Holder, HolderStore
+    from gpu_capacity.holders.store import H, HolderStore
 
     class Needs(HasTelemetry, HasWorkflows, Protocol):
         """What the functions of this module work with."""

@@ -11,13 +11,14 @@ from gpu_capacity.holders.quotas import count_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from gpu_capacity.capacity_claims.roles import HasClaims
     from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.roles import HasQuotas, HasTelemetry
+    from gpu_capacity.holders.store import HolderStore
     from gpu_capacity.inventory.model import Region
     from gpu_capacity.placements.roles import HasPlacements
     from gpu_capacity.placements.store import PlacementStore
@@ -104,15 +105,12 @@ class QuotaSetter:
 
     def _counted_in(self, organization_id: str, subject: str) -> Iterator[bool]:
         """Count each existing holder; yields whether it was added."""
-        if subject == INSTANCES:
-            for claim in self.claims.of_organization(organization_id):
-                yield subject in claim.uncounted and count_in(self.quotas, self.claims, claim)
-        elif subject == PLACEMENT_SERVERS:
-            for placement in self.placements.of_organization(organization_id):
-                yield subject in placement.uncounted and count_in(self.quotas, self.placements, placement)
-        elif subject in (VMS, VM_GPUS):
-            for vm in self.vms.of_organization(organization_id):
-                yield subject in vm.uncounted and count_in(self.quotas, self.vms, vm)
-        else:
-            for found in self.reservations.every(organization_id):
-                yield subject in found.uncounted and count_in(self.quotas, self.reservations, found)
+        kinds: dict[str, HolderStore[Any]] = {
+            INSTANCES: self.claims,
+            PLACEMENT_SERVERS: self.placements,
+            VMS: self.vms,
+            VM_GPUS: self.vms,
+        }
+        store = kinds.get(subject, self.reservations)
+        for holder in store.every(organization_id):
+            yield subject in holder.uncounted and count_in(self.quotas, store, holder)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound, StateConflict
 from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.progress import Drift, drift_of
-from gpu_capacity.placements.read import visible_placement
 from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.placements.servers import ordinal_of
 from gpu_capacity.providers.port import ActionOutcome, ServerState
@@ -111,7 +111,7 @@ def _wanted(
 ) -> tuple[Placement, int]:
     """The placement and the ordinal of the server that a request names."""
     caller.require(Permission.OPERATE_PLACEMENTS)
-    placement = visible_placement(services, caller, placement_id, organizations)
+    placement = visible_holder(services.placements, caller, placement_id, organizations)
     if not caller.owns(placement.organization_id, placement.project_id):
         raise NotFound("the placement does not exist")
     ordinal = ordinal_of(placement, server_id)

@@ -21,6 +21,7 @@ from gpu_capacity.holders.quotas import allowed, check, confirm
 from gpu_capacity.holders.repeat_store import REPEAT
 from gpu_capacity.holders.repeats import remembered
 from gpu_capacity.holders.store import RECORD
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.choice import hosts_for
 from gpu_capacity.placements.names import check_names
@@ -28,7 +29,6 @@ from gpu_capacity.placements.observation import ObservedPlacement, observe
 from gpu_capacity.placements.progress import counts_of
 from gpu_capacity.placements.record import MANUAL, Placement, PlacementStatus
 from gpu_capacity.placements.repeats import find_earlier_try, made_before, resumed, still_there
-from gpu_capacity.reservations.read import visible_reservation
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -123,7 +123,7 @@ def _reservation(services: Needs, caller: Caller, reservation_id: str) -> Reserv
     Raises:
         NotFound: it does not exist, or is not of the caller's organizations and projects.
     """
-    found = visible_reservation(services, caller, reservation_id, frozenset())
+    found = visible_holder(services.reservations, caller, reservation_id)
     if not caller.owns(found.organization_id, found.project_id):
         raise NotFound("the reservation does not exist")
     return found

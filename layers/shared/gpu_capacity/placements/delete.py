@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
-from gpu_capacity.placements.read import visible_placement
 from gpu_capacity.placements.record import Placement, PlacementStatus
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def delete_placement(
         NotFound: the caller may see no placement of this id.
     """
     caller.require(Permission.DELETE_PLACEMENTS)
-    placement = visible_placement(services, caller, placement_id, organizations)
+    placement = visible_holder(services.placements, caller, placement_id, organizations)
     if placement.status is PlacementStatus.DEPROVISIONING:
         return
     if not _delete(services, placement.organization_id, placement.id, caller.subject):

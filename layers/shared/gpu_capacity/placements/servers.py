@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
-from gpu_capacity.placements.read import visible_placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,7 +64,7 @@ def list_placement_servers(
         ProviderUnavailable: the provider did not answer.
     """
     caller.require(Permission.READ_PLACEMENTS)
-    placement = visible_placement(services, caller, placement_id, organizations)
+    placement = visible_holder(services.placements, caller, placement_id, organizations)
     return servers_of(services, placement, range(placement.count))
 
 
@@ -79,7 +79,7 @@ def get_placement_server(
         ProviderUnavailable: the provider did not answer.
     """
     caller.require(Permission.READ_PLACEMENTS)
-    placement = visible_placement(services, caller, placement_id, organizations)
+    placement = visible_holder(services.placements, caller, placement_id, organizations)
     return servers_of(services, placement, [ordinal_of(placement, server_id)])[0]
 
 

@@ -9,10 +9,10 @@ from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict, Unprocessable
 from gpu_capacity.holders.advance import ATTEMPTS_MAX
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.names import check_names
 from gpu_capacity.placements.observation import ObservedPlacement, observe
-from gpu_capacity.placements.read import visible_placement
 from gpu_capacity.placements.record import PlacementStatus
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def update_placement(
             workflow in every attempt.
     """
     caller.require(Permission.UPDATE_PLACEMENTS)
-    first = placement = visible_placement(services, caller, placement_id, organizations)
+    first = placement = visible_holder(services.placements, caller, placement_id, organizations)
     if not caller.owns(first.organization_id, first.project_id):
         raise NotFound("the placement does not exist")
     _check_unchanged(placement, spec)
@@ -73,7 +73,7 @@ def update_placement(
                 start_workflow(services, written)
             return ObservedPlacement(written, None)
         services.pause(attempt)
-        placement = visible_placement(services, caller, placement_id, organizations)
+        placement = visible_holder(services.placements, caller, placement_id, organizations)
     raise StateConflict("somebody else changed the placement meanwhile: read it, and decide again")
 
 

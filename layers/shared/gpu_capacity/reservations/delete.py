@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
-from gpu_capacity.reservations.read import visible_reservation
 from gpu_capacity.reservations.record import Status
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def delete_reservation(
         NotFound: the caller may see no reservation of this id.
     """
     caller.require(Permission.DELETE_RESERVATIONS)
-    reservation = visible_reservation(services, caller, reservation_id, organizations)
+    reservation = visible_holder(services.reservations, caller, reservation_id, organizations)
     if reservation.status is Status.DEPROVISIONING:
         return
     key = (reservation.organization_id, reservation.id)

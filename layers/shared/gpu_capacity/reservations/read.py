@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
-from gpu_capacity.holders.visible import visible_holder
-from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
+from gpu_capacity.holders.visible import ProjectFilter, visible_holder, visible_holders
+from gpu_capacity.holders.windows import EVERYTHING, Window
 from gpu_capacity.reservations.observation import observe_all
+from gpu_capacity.reservations.record import Reservation
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.model import Offering
     from gpu_capacity.inventory.snapshot import UnitCounts
     from gpu_capacity.reservations.observation import Observed
-    from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.reservations.roles import HasReservations
 
     class Needs(HasInventory, HasReservations, Protocol):
@@ -28,26 +28,8 @@ if TYPE_CHECKING:
         """What the list of what an organization can have works with."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationFilter:
-    """Which reservations to list.
-
-    A reservation must match every field: one of the field's values, but all of ``tags``, which are written
-    ``name=value``. An empty field matches everything.
-    """
-
-    organizations: frozenset[str] = frozenset()
-    projects: frozenset[str] = frozenset()
-    regions: frozenset[str] = frozenset()
-    tags: tuple[str, ...] = ()
-
-    def admits(self, reservation: Reservation) -> bool:
-        """Whether a reservation matches. Ignores ``organizations``, which say where to look."""
-        return (
-            (not self.projects or reservation.project_id in self.projects)
-            and (not self.regions or reservation.region_id in self.regions)
-            and reservation.has_tags(self.tags)
-        )
+class ReservationFilter(ProjectFilter[Reservation]):
+    """Which reservations to list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +69,7 @@ def list_reservations(
         Forbidden: the token may not read reservations.
     """
     caller.require(Permission.READ_RESERVATIONS)
-    found = entries_in(
-        window,
-        caller.organizations_to_search(wanted.organizations),
-        services.reservations.every if caller.is_operator else services.reservations.of_organization,
-        lambda r: caller.may_see(r.organization_id, r.project_id) and wanted.admits(r),
-    )
+    found = visible_holders(services.reservations, caller, wanted, window, shown=not caller.is_operator)
     return observe_all(services, found)
 
 
@@ -112,35 +89,10 @@ def get_reservation(
         NotFound: the caller may see no reservation of this id.
     """
     caller.require(Permission.READ_RESERVATIONS)
-    reservation = visible_reservation(
-        services, caller, reservation_id, organizations, shown=not caller.is_operator
+    reservation = visible_holder(
+        services.reservations, caller, reservation_id, organizations, shown=not caller.is_operator
     )
     return observe_all(services, [reservation])[0]
-
-
-def visible_reservation(
-    services: HasReservations,
-    caller: Caller,
-    reservation_id: str,
-    organizations: frozenset[str],
-    *,
-    shown: bool = True,
-) -> Reservation:
-    """A record that the caller may see.
-
-    Args:
-        services: collaborators.
-        caller: who sends the request.
-        reservation_id: as sent by the client.
-        organizations: where to look; empty for all of the caller's. An operator may name any.
-        shown: false for records that are claiming as well.
-
-    Raises:
-        NotFound: the caller may see no reservation of this id.
-    """
-    return visible_holder(
-        services.reservations, caller, reservation_id, organizations, "reservation", shown=shown
-    )
 
 
 def list_reservation_units(

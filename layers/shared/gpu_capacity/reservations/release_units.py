@@ -28,13 +28,13 @@ from gpu_capacity.errors import (
 )
 from gpu_capacity.holders.advance import ATTEMPTS_MAX, demand_change
 from gpu_capacity.holders.quota_store import uncount
+from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.inventory.bookings import Booking, new_tag
 from gpu_capacity.inventory.model import Pod
 from gpu_capacity.inventory.units import hardware_digest, identity_of
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.observation import domains_of, hash_of, observe
-from gpu_capacity.reservations.read import visible_reservation
 from gpu_capacity.reservations.record import Run, Status
 from gpu_capacity.reservations.releasing import place_of
 from gpu_capacity.reservations.runs import POD, split_write
@@ -123,7 +123,7 @@ def release_units(
         RaceLost, StorageUnavailable: nothing is wrong with the request; a retry may succeed.
     """
     caller.require(Permission.DELETE_RESERVATIONS)
-    reservation = visible_reservation(services, caller, reservation_id, organizations)
+    reservation = visible_holder(services.reservations, caller, reservation_id, organizations)
     request = read_request()
     for attempt in range(ATTEMPTS_MAX):
         outcome = _attempt(services, caller, reservation, request)

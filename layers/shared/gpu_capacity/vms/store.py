@@ -35,7 +35,7 @@ NO_QUOTAS: Final[Mapping[str, Quota]] = {}
 
 _AGE: Final = attrgetter("age")
 
-VMS: Final = Kind(keys.VM_PREFIX, encode_vm, decode_vm, allows)
+VMS: Final = Kind(Vm, keys.VM_PREFIX, encode_vm, decode_vm, allows)
 
 
 class VmStore(HolderStore[Vm]):

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gpu_capacity.http.call import Reply
-from gpu_capacity.http.pages import Page, cut, page_of
+from gpu_capacity.http.pages import Page, cut
 from gpu_capacity.http.rendering import NO_CACHE
 from gpu_capacity.placements.api.models import PlacementCreate, PlacementUpdate, placement_view
 from gpu_capacity.placements.read import PlacementFilter
@@ -35,15 +35,6 @@ def many(page: Page, observed: Sequence[ObservedPlacement]) -> Reply:
     """200 with a plain array; a ``Link`` header leads to the next page, if there is one."""
     views, link = cut(page, observed, placement_view)
     return Reply(HTTPStatus.OK, views, NO_CACHE | link)
-
-
-def placement_page(call: Call[object], wanted: PlacementFilter) -> Page:
-    """The page of the list that a request asks for.
-
-    Raises:
-        InvalidRequest: ``limit`` or ``cursor`` is malformed.
-    """
-    return page_of(call, "placements", call.caller.organizations_to_search(wanted.organizations))
 
 
 def placement_request(call: Call[object]) -> PlacementRequest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gpu_capacity import API_NAME, API_VERSION
 from gpu_capacity.errors import InvalidRequest
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.visible import ProjectFilter
     from gpu_capacity.http.call import Call
     from gpu_capacity.inventory.model import Offering
     from gpu_capacity.inventory.snapshot import UnitCounts
@@ -47,13 +48,13 @@ def many(page: Page, observed: Sequence[Observed]) -> Reply:
     return Reply(HTTPStatus.OK, views, NO_CACHE | link)
 
 
-def reservation_page(call: Call[object], wanted: ReservationFilter) -> Page:
-    """The page of the list that a request asks for.
+def page_for(call: Call[object], name: str, wanted: ProjectFilter[Any]) -> Page:
+    """The page of the list ``name`` that a request asks for.
 
     Raises:
         InvalidRequest: ``limit`` or ``cursor`` is malformed.
     """
-    return page_of(call, "reservations", call.caller.organizations_to_search(wanted.organizations))
+    return page_of(call, name, call.caller.organizations_to_search(wanted.organizations))
 
 
 def accepted() -> Reply:

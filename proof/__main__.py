@@ -21,7 +21,6 @@ from proof.outcome import digest
 from proof.protocol import report as protocol
 from proof.replay import UnknownReplayError, replay
 from proof.simulation import simulate
-from proof.turns import Crew
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.reporting import page as report
@@ -77,7 +76,7 @@ def main(arguments: list[str]) -> int:
 def replay_words(words: str) -> int:
     """Replay a schedule or a crash and print its violations."""
     try:
-        problems = replay(words, Crew())
+        problems = replay(words)
     except UnknownReplayError as error:
         print(error, file=sys.stderr)
         return 2
@@ -94,7 +93,7 @@ def tell(problems: Sequence[str]) -> int:
 
 def replay_seed(seed: int, path: str) -> int:
     """Run one seed and print its counts and violations."""
-    outcome = simulate(seed, Crew(), history=True)
+    outcome = simulate(seed, history=True)
     print(f"seed {seed}: history {digest(outcome.history)}, {len(outcome.history)} bytes")
     for name, count in sorted(outcome.counts.items()):
         print(f"  {name}: {count}")

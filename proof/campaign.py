@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from proof import crashes, interleavings, sensitivity
 from proof.bugs import BUGS
 from proof.simulation import simulate
-from proof.turns import Crew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from multiprocessing.queues import Queue
 
 SEEDS_A_TASK: Final = 40
 SCHEDULES_A_TASK: Final = 420
@@ -46,17 +42,11 @@ class Sum:
         )
 
 
-@cache
-def crew() -> Crew:
-    """The threads of this process."""
-    return Crew()
-
-
 def run_seeds(first: int, count: int) -> Sum:
     """Some seeds."""
     total = Sum()
     for seed in range(first, first + count):
-        outcome = simulate(seed, crew())
+        outcome = simulate(seed)
         problems = [f"make prove SEED={seed}: {problem}" for problem in outcome.violations]
         total += Sum(1, outcome.counts, outcome.faults, problems)
     return total
@@ -67,7 +57,7 @@ def run_schedules(block: interleavings.Block, first: int, count: int) -> Sum:
     total = Sum()
     for schedule in islice(block.schedules(), first, first + count):
         command = f"make prove REPLAY='{block.spell(schedule)}'"
-        problems = [f"{command}: {problem}" for problem in block.play(schedule, crew())]
+        problems = [f"{command}: {problem}" for problem in block.play(schedule)]
         total += Sum(1, Counter({block.title: 1}), problems=problems)
     return total
 
@@ -75,12 +65,12 @@ def run_schedules(block: interleavings.Block, first: int, count: int) -> Sum:
 def run_crashes(story: str, pairs: bool, part: int, parts: int) -> Sum:  # noqa: FBT001 - for a process
     """Every n-th crash of a story, or every n-th pair."""
     wanted = crashes.double_crashes if pairs else crashes.single_crashes
-    return _sum_of(story, wanted(story, crew(), part, parts))
+    return _sum_of(story, wanted(story, part, parts))
 
 
 def run_sampled_crashes(story: str) -> Sum:
     """A crash at each side effect of a story."""
-    return _sum_of(story, crashes.sampled_crashes(story, crew()))
+    return _sum_of(story, crashes.sampled_crashes(story))
 
 
 def _sum_of(story: str, found: Iterable[crashes.Crash]) -> Sum:
@@ -94,7 +84,7 @@ def _sum_of(story: str, found: Iterable[crashes.Crash]) -> Sum:
 
 def find_bug(place: int, seeds: Sequence[int]) -> sensitivity.Detection:
     """Count the seeds until a planted bug is found."""
-    return sensitivity.detect(BUGS[place], crew(), seeds)
+    return sensitivity.detect(BUGS[place], seeds)
 
 
 def seed_tasks(first: int, count: int) -> Iterator[Task]:
@@ -107,22 +97,6 @@ def schedule_tasks(block: interleavings.Block, size: int = SCHEDULES_A_TASK) -> 
     """Tasks for ``run_schedules``, of so many schedules each."""
     for start in range(0, block.size, size):
         yield block, start, size
-
-
-def stay_on(place: int) -> None:
-    """Keep this process on one processor, where the system can.
-
-    Only one thread of a run is active at a time, and switching threads on one processor is much faster than
-    waking up another processor.
-    """
-    if hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {allowed[place % len(allowed)]})
-
-
-def _prepare(places: Queue[int]) -> None:
-    stay_on(places.get())
-    seldom_collect()
 
 
 def seldom_collect() -> None:
@@ -142,10 +116,7 @@ class Workers:
     def __init__(self, jobs: int, deadline: float) -> None:
         self.deadline = deadline
         context = multiprocessing.get_context("spawn")
-        places = context.Queue()
-        for place in range(jobs):
-            places.put(place)
-        self._pool = context.Pool(jobs, _prepare, (places,)) if jobs > 1 else None
+        self._pool = context.Pool(jobs, seldom_collect) if jobs > 1 else None
         self._jobs = jobs
 
     def __enter__(self) -> Self:

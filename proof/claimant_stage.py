@@ -23,7 +23,6 @@ from proof.reservations import Reservations
 from proof.scene import Beginning
 from proof.stage import CALM_PROFILE, prepared
 from proof.tenants import SUBJECTS
-from proof.turns import Crew
 from proof.wire import WRITES
 from testkit.items import RESERVATION
 from testkit.world import ORGANIZATION, caller, request
@@ -71,7 +70,7 @@ def _sent() -> tuple[Sent, ...]:
 
 
 def _cloud(db: MemoryDynamoDB, seconds: int) -> Cloud:
-    cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True, db=db)
+    cloud = Cloud(_SEED, CALM_PROFILE, still=True, db=db)
     cloud.clock.advance(seconds)
     return cloud
 

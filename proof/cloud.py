@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
     from gpu_capacity.upkeep.audit.run import AuditReport
     from proof.profiles import Profile
-    from proof.turns import Actor, Crew
+    from proof.turns import Actor
 
 SKEW_SECONDS_MAX: Final = 20
 DELIVERIES_MAX: Final = 3
@@ -117,21 +117,20 @@ class Cloud:
 
     Args:
         seed: where all draws come from.
-        crew: threads.
         profile: what kind of run it is. There are no faults until ``fault_source.share`` is set.
         still: executions that are started do not run, events do not arrive, and pauses take no time.
         db: tables to begin with a copy of; empty ones without.
     """
 
     def __init__(
-        self, seed: int, crew: Crew, profile: Profile, *, still: bool = False, db: MemoryDynamoDB = _EMPTY
+        self, seed: int, profile: Profile, *, still: bool = False, db: MemoryDynamoDB = _EMPTY
     ) -> None:
         self.seed = seed
         self.draw = random.Random(seed)
         self.clock = FakeClock()
         self.db = db.copy(self.clock.now)
         self.fault_source = FaultSource(self.draw, 0.0)
-        self.turns = Turns(crew, self._choose, self.clock.now_ms, self.clock.advance_ms)
+        self.turns = Turns(self._choose, self.clock.now_ms, self.clock.advance_ms)
         self.profile = profile
         self.settings = _settings(profile)
         self._still = still

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from proof.story import Tell
-    from proof.turns import Crew
 
 
 def _reserves(story: Story, count: int = 2, key: str = "key-1") -> None:
@@ -161,10 +160,10 @@ class Ending:
     effects: tuple[str, ...]
 
 
-def play(name: str, crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
+def play(name: str, strikes: Mapping[int, Mode]) -> Ending:
     """Run a story with these faults."""
     nodes = vm_stories.NODES if name in vm_stories.STORIES else {}
-    story = Story(crew, STORIES[name], strikes, nodes)
+    story = Story(STORIES[name], strikes, nodes)
     try:
         story.run()
     except Violated:
@@ -174,9 +173,9 @@ def play(name: str, crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
     return Ending(tuple(story.outcome().violations), tuple(story.plan.effects))
 
 
-def effects_of(name: str, crew: Crew) -> Counter[str]:
+def effects_of(name: str) -> Counter[str]:
     """The side effects of an undisturbed story, counted by function."""
-    return Counter(play(name, crew, {}).effects)
+    return Counter(play(name, {}).effects)
 
 
 def spell(story: str, strikes: Mapping[int, Mode]) -> str:
@@ -187,27 +186,27 @@ def spell(story: str, strikes: Mapping[int, Mode]) -> str:
 Crash = tuple[dict[int, Mode], Ending]
 
 
-def single_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
+def single_crashes(name: str, part: int = 0, parts: int = 1) -> Iterator[Crash]:
     """The story with each mode of crash at each side effect; one part of ``parts``."""
-    for place in range(1, len(play(name, crew, {}).effects) + 1):
+    for place in range(1, len(play(name, {}).effects) + 1):
         if place % parts == part:
             for mode in Mode:
-                yield {place: mode}, play(name, crew, {place: mode})
+                yield {place: mode}, play(name, {place: mode})
 
 
-def sampled_crashes(name: str, crew: Crew) -> Iterator[Crash]:
+def sampled_crashes(name: str) -> Iterator[Crash]:
     """The story with one crash at each side effect, the modes in turn."""
     modes = tuple(Mode)
-    for place in range(1, len(play(name, crew, {}).effects) + 1):
+    for place in range(1, len(play(name, {}).effects) + 1):
         mode = modes[place % len(modes)]
-        yield {place: mode}, play(name, crew, {place: mode})
+        yield {place: mode}, play(name, {place: mode})
 
 
-def double_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
+def double_crashes(name: str, part: int = 0, parts: int = 1) -> Iterator[Crash]:
     """The story with crashes at every two side effects, the second after the first."""
-    for first, ending in single_crashes(name, crew, part, parts):
+    for first, ending in single_crashes(name, part, parts):
         ((place, _),) = first.items()
         for later in range(place + 1, len(ending.effects) + 1):
             for mode in Mode:
                 strikes = {**first, later: mode}
-                yield strikes, play(name, crew, strikes)
+                yield strikes, play(name, strikes)

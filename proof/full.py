@@ -15,7 +15,6 @@ from proof.campaign import (
     SEEDS_A_TASK,
     Sum,
     Workers,
-    crew,
     find_bug,
     run_crashes,
     run_schedules,
@@ -84,7 +83,7 @@ def _schedules(workers: Workers) -> int:
 
 def _crashes(workers: Workers) -> int:
     raw: dict[str, Any] = load_raw("crashes") or {
-        "effects": {story: list(play(story, crew(), {}).effects) for story in STORIES},
+        "effects": {story: list(play(story, {}).effects) for story in STORIES},
         "single": {},
         "double": {},
         "parts_done": {"single": {}, "double": {}},

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from proof.scene import Start
-    from proof.turns import Crew
 
 
 def claim(scene: Scene, number: int) -> None:
@@ -149,9 +148,9 @@ class Block:
         """A schedule as the text that ``proof.replay`` parses: the operations and their turns."""
         return f"{self.title} {''.join(map(str, schedule))}"
 
-    def play(self, schedule: Sequence[int], crew: Crew) -> list[str]:
+    def play(self, schedule: Sequence[int]) -> list[str]:
         """The violations after one of the schedules."""
-        return Scene(crew, self.stage(), schedule, self.turns).play([OPERATIONS[name] for name in self.names])
+        return Scene(self.stage(), schedule, self.turns).play([OPERATIONS[name] for name in self.names])
 
 
 @cache

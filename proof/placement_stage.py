@@ -23,7 +23,6 @@ from proof.placements import IMAGES, Placements, rolling, spec_of, wish
 from proof.reservations import NOWHERE, Reservations
 from proof.scene import Beginning
 from proof.stage import CALM_PROFILE, Stage
-from proof.turns import Crew
 from testkit.items import PLACEMENT, RESERVATION
 from testkit.state_machine import Execution
 from testkit.workflow.definitions import definition, run_step
@@ -41,7 +40,7 @@ UNITS: Final = 2
 @cache
 def accepted() -> Stage:
     """The reservation with the placement, whose workflow has not begun."""
-    cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True)
+    cloud = Cloud(_SEED, CALM_PROFILE, still=True)
     began = cloud.clock.now()
     cloud.synchronize(Fleet(CALM_PROFILE.shape).publish())
     services = cloud.environment().services
@@ -76,7 +75,7 @@ def updating() -> Stage:
 
 
 def _on(stage: Stage, number: int) -> tuple[Cloud, Services]:
-    cloud = Cloud(_SEED + number, Crew(), CALM_PROFILE, still=True, db=stage.db)
+    cloud = Cloud(_SEED + number, CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     return cloud, cloud.environment().services
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from proof import interleavings
 from proof.bugs import BUGS
-from proof.campaign import Sum, Workers, crew, find_bug, run_sampled_crashes, run_seeds, seed_tasks
+from proof.campaign import Sum, Workers, find_bug, run_sampled_crashes, run_seeds, seed_tasks
 from proof.crashes import STORIES
 from proof.reduction import classes
 from tools.reporting.results import load
@@ -34,7 +34,7 @@ def seeds_for(bug: str) -> tuple[int, ...]:
 def run_classes(block: interleavings.Block) -> Sum:
     """Run one schedule of each class of a block; every schedule of a class with a violation is a problem."""
     total = Sum()
-    for found in classes(block, crew()):
+    for found in classes(block):
         problems = [
             f"make prove REPLAY='{block.spell(schedule)}': {problem}"
             for schedule in found.schedules

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from proof.scene import Start
     from proof.stage import Stage
-    from proof.turns import Crew
 
     Place = tuple[str, ...]
     """A table, or in it a partition, or in that an item."""
@@ -116,8 +115,8 @@ def _partition(parameters: dict[str, Any]) -> Place:
 class Watched(Scene):
     """A scene that notes what each turn of its schedule touches."""
 
-    def __init__(self, crew: Crew, stage: Stage, schedule: Schedule, turns: int) -> None:
-        super().__init__(crew, stage, turns=turns)
+    def __init__(self, stage: Stage, schedule: Schedule, turns: int) -> None:
+        super().__init__(stage, turns=turns)
         self.turns: list[Turn] = []
         self._turn: Turn | None = None
         self._schedule = self._one_after_the_other(schedule)
@@ -183,7 +182,7 @@ class Class:
     schedules: list[Schedule]
 
 
-def classes(block: Block, crew: Crew) -> Iterator[Class]:
+def classes(block: Block) -> Iterator[Class]:
     """All classes of a block; the first schedule of each is the one that was run.
 
     Raises:
@@ -192,7 +191,7 @@ def classes(block: Block, crew: Crew) -> Iterator[Class]:
     left = dict.fromkeys(block.schedules())
     while left:
         schedule = next(iter(left))
-        scene = Watched(crew, block.stage(), schedule, block.turns)
+        scene = Watched(block.stage(), schedule, block.turns)
         problems = scene.play([OPERATIONS[name] for name in block.names])
         members = sorted(alike(scene.turns))
         for member in members:

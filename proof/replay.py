@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from proof.crashes import STORIES, play
 from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES, Block
 from proof.story import Mode
-
-if TYPE_CHECKING:
-    from proof.turns import Crew
 
 _BLOCKS: Final = {
     (block.title, len(block.names) * block.turns): block
@@ -23,7 +20,7 @@ class UnknownReplayError(ValueError):
     """The text names no schedule and no story; the message says what is expected."""
 
 
-def replay(text: str, crew: Crew) -> list[str]:
+def replay(text: str) -> list[str]:
     """Run a schedule or a story with faults, and return its violations.
 
     ``claim x fill 0101100110`` is a schedule, ``waiting claim, 3 done twice`` a crash, and ``early delete,
@@ -35,9 +32,9 @@ def replay(text: str, crew: Crew) -> list[str]:
     # The name of a mode may contain a comma, but no number after it.
     story, *strikes = re.split(r", (?=\d)", text)
     if story in STORIES:
-        return list(play(story, crew, dict(map(_strike, strikes))).problems)
+        return list(play(story, dict(map(_strike, strikes))).problems)
     block, schedule = _schedule(text)
-    return block.play(schedule, crew)
+    return block.play(schedule)
 
 
 def _strike(text: str) -> tuple[int, Mode]:

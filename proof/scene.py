@@ -13,7 +13,6 @@ from proof.cloud import Cloud
 from proof.ledger import Ledger
 from proof.stage import CALM_PROFILE
 from proof.tenants import Book, Office, Tenant
-from proof.turns import Crew
 from proof.visible import judge
 from proof.wire import WRITES
 from testkit.world import ORGANIZATION
@@ -42,18 +41,15 @@ class Scene:
     """The stage for one schedule, and its actors.
 
     Args:
-        crew: threads.
         stage: the tables to begin with.
         schedule: whose turn it is, by places in the list of operations.
         turns: how many turns each has; ``None`` runs the operations whole, one after the other.
     """
 
-    def __init__(
-        self, crew: Crew, stage: Stage, schedule: Sequence[int] = (), turns: int | None = None
-    ) -> None:
+    def __init__(self, stage: Stage, schedule: Sequence[int] = (), turns: int | None = None) -> None:
         self._stage = stage
         self.violations: list[str] = []
-        self.cloud = Cloud(0, crew, CALM_PROFILE, still=True, db=stage.db)
+        self.cloud = Cloud(0, CALM_PROFILE, still=True, db=stage.db)
         self.cloud.clock.advance(stage.seconds + 1)
         self.cloud.turns.choose = self._choose
         self.holders, self.documents = stage.holders, stage.documents
@@ -112,7 +108,7 @@ class Scene:
 @cache
 def calls_until_write(start: Start, stage: Stage) -> int:
     """How many calls an operation makes up to its last write, when it runs alone."""
-    scene = Scene(Crew(), stage)
+    scene = Scene(stage)
     scene.play([start])
     calls = [operation for _, actor, operation, *_ in scene.cloud.notes if operation in CALLS]
     writes = (place for place, operation in enumerate(calls, 1) if operation in WRITES)

@@ -16,7 +16,6 @@ from proof.worlds import make_all_worlds
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from proof.turns import Crew
 
 SEEDS_MAX: Final = 2_000
 SIGN_CHARACTERS_MAX: Final = 120
@@ -40,39 +39,37 @@ class Detection:
     place: str = ""
 
 
-def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
+def detect(bug: Bug, seeds: Iterable[int]) -> Detection:
     """Run seeds, or the orders of the bug's block, or its story, until one of them shows a violation."""
     if bug.orders:
-        return _detect_in_orders(bug, crew)
+        return _detect_in_orders(bug)
     make_all_worlds()
     if bug.story:
-        return _detect_in_story(bug, crew)
+        return _detect_in_story(bug)
     with planted(bug):
         for number, seed in enumerate(seeds, 1):
-            if problems := simulate(seed, crew).violations:
+            if problems := simulate(seed).violations:
                 return Detection(bug.name, number, seed, _in_short(problems[0]))
     return Detection(bug.name, None, None, "")
 
 
-def _detect_in_orders(bug: Bug, crew: Crew) -> Detection:
+def _detect_in_orders(bug: Bug) -> Detection:
     block = next(block for block in (*PAIRS, *ALL_TRIPLES) if block.title == bug.orders)
     place = f"orders of {bug.orders}"
     schedules = list(block.schedules())
     # Blocks cache stages between runs: they are prepared by the product without the bug.
-    block.play(schedules[0], crew)
+    block.play(schedules[0])
     with planted(bug):
         for number, schedule in enumerate(schedules, 1):
-            if problems := block.play(schedule, crew):
+            if problems := block.play(schedule):
                 return Detection(bug.name, number, None, _in_short(problems[0]), place)
     return Detection(bug.name, None, None, "", place)
 
 
-def _detect_in_story(bug: Bug, crew: Crew) -> Detection:
+def _detect_in_story(bug: Bug) -> Detection:
     place = f"runs of {bug.story}"
     with planted(bug):
-        endings = chain(
-            (play(bug.story, crew, {}),), (ending for _, ending in single_crashes(bug.story, crew))
-        )
+        endings = chain((play(bug.story, {}),), (ending for _, ending in single_crashes(bug.story)))
         for number, ending in enumerate(endings, 1):
             if ending.problems:
                 return Detection(bug.name, number, None, _in_short(ending.problems[0]), place)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from proof.outcome import Outcome
     from proof.profiles import Profile
     from proof.tenants import Api
-    from proof.turns import Crew
 
 SETTLE_ROUNDS_MAX: Final = 14
 """Rounds of reconcile and filler. Reconcile waits 2^n minutes after n failures, 32 at most."""
@@ -58,7 +57,7 @@ UNSETTLED: Final = frozenset({"claiming", "pending", "provisioning", "deprovisio
 class Simulation:
     """A run of one seed."""
 
-    def __init__(self, seed: int, crew: Crew, profile: Profile | None = None) -> None:
+    def __init__(self, seed: int, profile: Profile | None = None) -> None:
         self.draw = random.Random(f"simulation-{seed}")
         self.violations: list[str] = []
         self._is_readable = True
@@ -66,7 +65,7 @@ class Simulation:
         self.fleet = Fleet(self.profile.shape, self.profile.nodes)
         world = new_world(self.profile.shape, self.profile.nodes)
         self.fleet.sequence = world.sequence
-        self.cloud = Cloud(seed, crew, self.profile, db=world.db)
+        self.cloud = Cloud(seed, self.profile, db=world.db)
         self.cloud.tell = self.tell
         self.ledger = Ledger(
             self.cloud.tick,
@@ -386,9 +385,9 @@ class Violated(Exception):
     """There was a violation; the run ends here."""
 
 
-def simulate(seed: int, crew: Crew, *, history: bool = False) -> Outcome:
+def simulate(seed: int, *, history: bool = False) -> Outcome:
     """Run one seed."""
-    simulation = Simulation(seed, crew)
+    simulation = Simulation(seed)
     try:
         simulation.run()
     except Violated:

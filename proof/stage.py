@@ -20,7 +20,6 @@ from gpu_capacity.reservations.deprovisioning import release_reservation
 from proof.cloud import Cloud
 from proof.fleet import LONDON, Fleet
 from proof.profiles import Profile
-from proof.turns import Crew
 from testkit.items import CLAIM, RESERVATION
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, caller, request
 
@@ -69,7 +68,7 @@ class Stage:
 @cache
 def prepared() -> Stage:
     """The stage that the module describes."""
-    cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True)
+    cloud = Cloud(_SEED, CALM_PROFILE, still=True)
     began = cloud.clock.now()
     fleet = Fleet(CALM_PROFILE.shape)
     fleet.racks(POD)[4]["hosts"][0]["state"] = "unhealthy"
@@ -104,7 +103,7 @@ def prepared() -> Stage:
 def almost_used_up() -> Stage:
     """The same, with a limit that leaves room for one more rack."""
     stage = prepared()
-    cloud = Cloud(_SEED + 1, Crew(), CALM_PROFILE, still=True, db=stage.db)
+    cloud = Cloud(_SEED + 1, CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     cloud.limit(ORGANIZATION, "GB300", LIMIT_UNITS - 1)
     return replace(stage, db=cloud.db)
@@ -114,7 +113,7 @@ def almost_used_up() -> Stage:
 def full() -> Stage:
     """The same with the free rack booked, so long ago that the booking is no longer tentative."""
     stage = prepared()
-    cloud = Cloud(_SEED + 2, Crew(), CALM_PROFILE, still=True, db=stage.db)
+    cloud = Cloud(_SEED + 2, CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     _reserve(cloud.environment().services)
     return replace(stage, db=cloud.db, seconds=stage.seconds + TENTATIVE_SECONDS_MAX + 1)

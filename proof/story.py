@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from proof.faults import Work
     from proof.fleet import Shape
-    from proof.turns import Crew
     from testkit.items import RecordKey
 
     Tell = Callable[["Story"], None]
@@ -69,8 +68,8 @@ class Story(Simulation):
 
     shape: ClassVar[dict[str, dict[str, int]]] = {LONDON: {"lon1": 3}}
 
-    def __init__(self, crew: Crew, tell_story: Tell, strikes: Mapping[int, Mode], nodes: Shape) -> None:
-        super().__init__(0, crew, replace(CALM_PROFILE, shape=self.shape, nodes=nodes, ready_seconds=4))
+    def __init__(self, tell_story: Tell, strikes: Mapping[int, Mode], nodes: Shape) -> None:
+        super().__init__(0, replace(CALM_PROFILE, shape=self.shape, nodes=nodes, ready_seconds=4))
         self.plan = Plan(self.cloud.draw, strikes)
         self.cloud.fault_source = self.plan
         self._story = tell_story

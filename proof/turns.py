@@ -1,17 +1,18 @@
 """Runs actors one at a time. At every scheduling point another actor may run first.
 
-Each actor has its own thread, because the code under test is synchronous and calls its database from deep
-within. Only one thread runs at a time: at each point the current actor draws the next one and hands over, so
-the draws alone determine a run. Time is virtual: it moves with every point, and when all actors sleep it
-jumps to the first one that wakes.
+Each actor has its own greenlet, because the code under test is synchronous and calls its database from deep
+within. At each point the current actor pauses and the next one is drawn, so the draws alone determine a run.
+Time is virtual: it moves with every point, and when all actors sleep it jumps to the first one that wakes.
 """
 
 from __future__ import annotations
 
 import heapq
-import threading
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,56 +38,13 @@ class Actor:
         self.wakes_ms = wakes_ms
         self.operation: Any = None
         self.points = 0
-        self.thread: _Thread | None = None
-
-
-class Crew:
-    """A pool of reused threads: starting a thread costs more than running most actors."""
-
-    def __init__(self) -> None:
-        self._idle: list[_Thread] = []
-
-    def take(self) -> _Thread:
-        """An idle thread."""
-        return self._idle.pop() if self._idle else _Thread(self._idle.append)
-
-    def dismiss(self) -> None:
-        """End all threads."""
-        while self._idle:
-            self._idle.pop().give(None)
-
-
-class _Thread:
-    """Waits for work, does it, and returns to the pool."""
-
-    def __init__(self, give_back: Callable[[_Thread], None]) -> None:
-        self.turn = threading.Lock()
-        self.turn.acquire()
-        self._work: Run | None = None
-        self._give_back = give_back
-        threading.Thread(target=self._live, daemon=True).start()
-
-    def give(self, work: Run | None) -> None:
-        """Begin this work; ``None`` ends the thread."""
-        self._work = work
-        self.turn.release()
-
-    def _live(self) -> None:
-        while True:
-            self.turn.acquire()
-            work, self._work = self._work, None
-            if work is None:
-                return
-            hand_over = work()
-            self._give_back(self)
-            hand_over()  # type: ignore[operator]
+        self.greenlet: greenlet | None = None
 
 
 class Turns:
     """The actors of one run.
 
     Args:
-        crew: where threads come from.
         choose: draws the next actor.
         now_ms: reads the clock.
         advance_ms: moves it.
@@ -95,7 +53,6 @@ class Turns:
 
     def __init__(
         self,
-        crew: Crew,
         choose: Choose,
         now_ms: Callable[[], int],
         advance_ms: Callable[[int], None],
@@ -106,7 +63,6 @@ class Turns:
         self.points = 0
         self.current: Actor | None = None
         self.defects: list[str] = []
-        self._crew = crew
         self._now_ms = now_ms
         self._advance_ms = advance_ms
         self._points_max = points_max
@@ -115,8 +71,7 @@ class Turns:
         self._spawned = 0
         self._until_ms: int | None = None
         self._abandoned = False
-        self._main = threading.Lock()
-        self._main.acquire()
+        self._scheduler = getcurrent()
 
     def spawn(self, name: str, run: Run, after_ms: int = 0) -> Actor:
         """Start an actor later, or at the next point."""
@@ -136,7 +91,7 @@ class Turns:
         self._check()
         self._advance_ms(self.point_ms)
         self._ready.append(me)
-        self._wait_for_turn(me)
+        self._pause()
 
     def sleep(self, milliseconds: int) -> None:
         """Sleep for at least this time."""
@@ -147,15 +102,17 @@ class Turns:
         self._check()
         me.wakes_ms = self._now_ms() + milliseconds
         self._sleep_on(me)
-        self._wait_for_turn(me)
+        self._pause()
 
     def run(self, until_ms: int | None = None) -> None:
         """Run until no actor is left, or all that are left sleep beyond a time."""
         self._until_ms = until_ms
-        following = self._next()
-        if following is not None:
-            self._begin(following)
-            self._main.acquire()
+        self._scheduler = getcurrent()
+        while (following := self._next()) is not None:
+            self.current = following
+            if following.greenlet is None:
+                following.greenlet = greenlet(partial(self._whole, following))
+            following.greenlet.switch()
         self.current = None
 
     @property
@@ -180,21 +137,10 @@ class Turns:
         self._spawned += 1
         heapq.heappush(self._asleep, (actor.wakes_ms, self._spawned, actor))
 
-    def _wait_for_turn(self, me: Actor) -> None:
-        following = self._next()
-        if following is not me:
-            thread = me.thread
-            assert thread is not None
-            self._hand_over_to(following)
-            thread.turn.acquire()
-            self.current = me
+    def _pause(self) -> None:
+        """Go on in ``run`` until this actor is drawn again."""
+        self._scheduler.switch()
         self._check()
-
-    def _hand_over_to(self, following: Actor | None) -> None:
-        if following is None:
-            self._main.release()
-        else:
-            self._begin(following)
 
     def _next(self) -> Actor | None:
         while True:
@@ -210,23 +156,15 @@ class Turns:
                 return None
             self._advance_ms(wakes_ms - now_ms)
 
-    def _begin(self, actor: Actor) -> None:
-        if actor.thread is None:
-            actor.thread = self._crew.take()
-            actor.thread.give(lambda: self._whole(actor))
-        else:
-            actor.thread.turn.release()
-
-    def _whole(self, actor: Actor) -> Run:
-        """Run an actor to its end; returns what to do once its thread is free again."""
-        self.current = actor
+    def _whole(self, actor: Actor) -> None:
+        """Run an actor to its end."""
         try:
             self._check()
             actor.run()
         except Abandoned:
             pass
+        except (GreenletExit, KeyboardInterrupt, SystemExit):
+            raise
         except BaseException:  # noqa: BLE001 - the run reports any error
             self.defects.append(f"{actor.name}: {traceback.format_exc()}")
             self._abandoned = True
-        following = self._next()
-        return lambda: self._hand_over_to(following)

@@ -21,7 +21,6 @@ from proof.fleet import LONDON, Fleet
 from proof.reservations import NOWHERE, Reservations
 from proof.scene import Beginning
 from proof.stage import CALM_PROFILE, LIMIT_UNITS, POD, Stage
-from proof.turns import Crew
 from testkit.items import RESERVATION
 from testkit.world import ORGANIZATION, caller, request
 
@@ -37,7 +36,7 @@ _UNITS: Final = 3
 @cache
 def provisioned() -> Stage:
     """The reservation is provisioned."""
-    cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True)
+    cloud = Cloud(_SEED, CALM_PROFILE, still=True)
     began = cloud.clock.now()
     fleet = Fleet(CALM_PROFILE.shape)
     cloud.synchronize(fleet.publish())
@@ -57,7 +56,7 @@ def provisioned() -> Stage:
 def leaving() -> Stage:
     """It has released a rack, and the provider has let go."""
     stage = provisioned()
-    cloud = Cloud(_SEED + 1, Crew(), CALM_PROFILE, still=True, db=stage.db)
+    cloud = Cloud(_SEED + 1, CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     services, identity = cloud.environment().services, stage.holders["wide"][1].removeprefix(RESERVATION)
     found = services.reservations.get(ORGANIZATION, identity)

@@ -29,7 +29,6 @@ from proof.faults import Work
 from proof.fleet import LONDON, Fleet
 from proof.reservations import Reservations, of_nodes
 from proof.stage import CALM_PROFILE, Stage
-from proof.turns import Crew
 from proof.vms import Vms, wanted
 from testkit.items import VM
 from testkit.vms.scene import GPU5090
@@ -50,7 +49,7 @@ CLAIM_IDS: Final = tuple(f"0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6e1{number}" for numb
 def prepared_nodes() -> Stage:
     """The stage that the module describes."""
     # Not the seed of the runs: their first VMs would have the same ids.
-    cloud = Cloud(1, Crew(), replace(CALM_PROFILE, nodes=NODES), still=True)
+    cloud = Cloud(1, replace(CALM_PROFILE, nodes=NODES), still=True)
     began = cloud.clock.now()
     fleet = Fleet({LONDON: {}}, NODES)
     cloud.synchronize(fleet.publish())

@@ -11,7 +11,6 @@ from proof.cloud import Cloud
 from proof.fleet import Fleet
 from proof.profiles import NODES, SHAPES, SMALL_SHAPES
 from proof.stage import CALM_PROFILE
-from proof.turns import Crew
 
 if TYPE_CHECKING:
     from proof.fleet import Shape
@@ -43,7 +42,7 @@ def make_all_worlds() -> None:
 @cache
 def _new_world(racks: Pods, nodes: Pods) -> NewWorld:
     shapes = [{region: dict(pods) for region, pods in places} for places in (racks, nodes)]
-    cloud = Cloud(0, Crew(), replace(CALM_PROFILE, shape=shapes[0], nodes=shapes[1]), still=True)
+    cloud = Cloud(0, replace(CALM_PROFILE, shape=shapes[0], nodes=shapes[1]), still=True)
     fleet = Fleet(*shapes)
     if refused := cloud.synchronize(fleet.publish()):
         raise AssertionError(f"the first document was refused: {refused}")

@@ -1,6 +1,6 @@
 """Runs several clients under every order of their calls to the database.
 
-Each client has its own thread, but only one runs at a time, and only until its next call. So a schedule is a
+Each client runs in a greenlet of its own, and only until its next call. So a schedule is a
 list of turns, a run is repeatable, and all schedules can be run one after the other.
 
     for schedule in every_interleaving():
@@ -11,9 +11,10 @@ list of turns, a run is repeatable, and all schedules can be run one after the o
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from greenlet import getcurrent, greenlet
 
 from gpu_capacity.errors import RaceLost
 
@@ -42,18 +43,18 @@ class Schedule:
     def run(self, db: MemoryDynamoDB, clients: Sequence[Client]) -> list[object]:
         """Run all clients to their ends; return what each returned, or the exception that it raised."""
         turns = [_Turn(client) for client in clients]
-        by_thread = {turn.thread: turn for turn in turns}
+        here = getcurrent()
 
         def interrupt(_operation: str) -> None:
-            if turn := by_thread.get(threading.current_thread()):
-                turn.wait()
+            if getcurrent() in turns:
+                here.switch()
 
         db.interrupt = interrupt
         try:
             for turn in turns:
-                turn.start()
-            while alive := [turn for turn in turns if not turn.done]:
-                self._choose(alive).go_on()
+                turn.switch()
+            while alive := [turn for turn in turns if not turn.dead]:
+                self._choose(alive).switch()
         finally:
             db.interrupt = _go_on
         return [turn.result for turn in turns]
@@ -111,40 +112,17 @@ def every_interleaving(interruptions_max: int = STEPS_MAX) -> Iterator[Schedule]
         turns = schedule.next_turns(interruptions_max)
 
 
-class _Turn:
-    """One client and its thread. Two semaphores hand over control: no two clients ever run at once."""
+class _Turn(greenlet):
+    """One client, in a greenlet of its own: it runs only when it is chosen, and until its next call."""
 
     def __init__(self, client: Client) -> None:
-        self.done = False
+        super().__init__()
         self.result: object = None
         self._client = client
-        self._mine = threading.Semaphore(0)
-        self._others = threading.Semaphore(0)
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def start(self) -> None:
-        """Run up to the first call."""
-        self.thread.start()
-        self._others.acquire()
-
-    def go_on(self) -> None:
-        """Make the pending call, and run up to the next one or to the end."""
-        self._mine.release()
-        self._others.acquire()
-        if self.done:
-            self.thread.join()
-
-    def wait(self) -> None:
-        """Called by the client before each call: hand over, and wait to be chosen."""
-        self._others.release()
-        self._mine.acquire()
-
-    def _run(self) -> None:
-        try:
-            self.result = _outcome(self._client)
-        finally:
-            self.done = True
-            self._others.release()
+    def run(self) -> None:
+        """Run the client to its end, with a pause before each call."""
+        self.result = _outcome(self._client)
 
 
 def _outcome(client: Client) -> object:

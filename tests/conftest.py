@@ -31,18 +31,6 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _each_process_on_a_processor_of_its_own() -> None:
-    """With several processes that share the tests: a switch to another thread takes far longer, and many
-    tests switch often.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    if worker:
-        from proof.campaign import stay_on  # noqa: PLC0415 - single tests need none of the proof
-
-        stay_on(int(worker.removeprefix("gw")))
-
-
-@pytest.fixture(scope="session", autouse=True)
 def _nothing_that_a_role_forbids() -> Iterator[None]:
     """The role of a function in the template allows every AWS request that the function made in any test of
     this process.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Hook:
         self._interceptor(operation, parameters)
 
 
+_RUNNING: ContextVar[frozenset[Hooks]] = ContextVar("_RUNNING", default=frozenset())
+"""Whose interceptors run now. Every thread and every greenlet has its own value."""
+
+
 class Hooks:
     """All interceptors of one fake, run in the order in which they were registered.
 
@@ -76,7 +81,6 @@ class Hooks:
     def __init__(self) -> None:
         self._hooks: list[Hook] = []
         self._lock = threading.Lock()
-        self._running = threading.local()
 
     def add(self, hook: Hook) -> Hook:
         """Register a hook and return it."""
@@ -94,7 +98,7 @@ class Hooks:
 
     def run(self, when: str, operation: str, parameters: dict[str, Any]) -> None:
         """Run the hooks of this call before or after it. Errors of an interceptor are raised."""
-        if not self._hooks or getattr(self._running, "inside", False):
+        if not self._hooks or self in _RUNNING.get():
             return
         with self._lock:
             registered = list(self._hooks)
@@ -103,8 +107,8 @@ class Hooks:
                 claimed = hook.claim(when, operation, parameters)
             if not claimed:
                 continue
-            self._running.inside = True
+            before = _RUNNING.set(_RUNNING.get() | {self})
             try:
                 hook.run(operation, parameters)
             finally:
-                self._running.inside = False
+                _RUNNING.reset(before)

@@ -1,4 +1,4 @@
-"""One crew of threads for all tests of a process."""
+"""How the tests of the proof run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotatio
 import pytest
 
 from proof.campaign import seldom_collect
-from proof.turns import Crew
-
-
-@pytest.fixture(scope="session")
-def crew() -> Iterator[Crew]:
-    found = Crew()
-    yield found
-    found.dismiss()
 
 
 @pytest.fixture(scope="module", autouse=True)

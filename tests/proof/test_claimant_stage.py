@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.stage import Stage
-    from proof.turns import Crew
     from testkit.items import Record
 
 DEAD = (f"ORG#{ORGANIZATION}", RESERVATION + keyed_holder_id(ORGANIZATION, SUBJECTS[0], KEY))
@@ -36,8 +35,8 @@ def _dead(scene: Scene) -> Record | None:
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
-def test_a_retry_continues_under_the_id_of_the_dead_process(stage: Callable[[], Stage], crew: Crew) -> None:
-    scene = Scene(crew, stage())
+def test_a_retry_continues_under_the_id_of_the_dead_process(stage: Callable[[], Stage]) -> None:
+    scene = Scene(stage())
     found = _dead(scene)
     assert ("nothing" if found is None else found.status) == STAGES[stage]
 
@@ -48,8 +47,8 @@ def test_a_retry_continues_under_the_id_of_the_dead_process(stage: Callable[[], 
     assert made.status == "pending"
 
 
-def test_at_the_start_only_booked_racks_are_owned(crew: Crew) -> None:
-    owners = {stage: len(Scene(crew, stage()).ledger.bookings.bookings) for stage in STAGES}
+def test_at_the_start_only_booked_racks_are_owned() -> None:
+    owners = {stage: len(Scene(stage()).ledger.bookings.bookings) for stage in STAGES}
 
     assert {stage for stage, count in owners.items() if count > owners[unrecorded]} == {booked}
 
@@ -63,9 +62,9 @@ def test_at_the_start_only_booked_racks_are_owned(crew: Crew) -> None:
     ],
 )
 def test_a_late_write_of_the_dead_process_succeeds_if_nothing_else_was_written(
-    stage: Callable[[], Stage], late: str, status: str, crew: Crew
+    stage: Callable[[], Stage], late: str, status: str
 ) -> None:
-    scene = Scene(crew, stage())
+    scene = Scene(stage())
 
     assert scene.play([OPERATIONS[late]]) == []
 
@@ -74,11 +73,11 @@ def test_a_late_write_of_the_dead_process_succeeds_if_nothing_else_was_written(
     assert found.status == status
 
 
-def test_turns_are_the_last_calls_of_an_operation_or_its_first(crew: Crew) -> None:
+def test_turns_are_the_last_calls_of_an_operation_or_its_first() -> None:
     """Each has one turn before the other runs as a whole."""
 
     def called(name: str) -> list[str]:
-        scene = Scene(crew, booked(), (0, 1), turns=1)
+        scene = Scene(booked(), (0, 1), turns=1)
         assert scene.play([OPERATIONS[name], OPERATIONS["late settle"]]) == []
         notes = [
             (actor, call) for _, actor, call, *_ in scene.cloud.notes if "_item" in call or call == "query"

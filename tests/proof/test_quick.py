@@ -18,7 +18,6 @@ from proof.simulation import simulate
 if TYPE_CHECKING:
     from proof.interleavings import Block
     from proof.planting import Bug
-    from proof.turns import Crew
 
 SEEDS_A_TEST = 100
 """Enough for every kind of fault, and few enough for the processes of the tests to share the work."""
@@ -29,11 +28,11 @@ OF_A_BROKEN_PLANT = ("TypeError", "AttributeError", "NameError")
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))
-def test_no_seed_violates_anything(first: int, crew: Crew) -> None:
+def test_no_seed_violates_anything(first: int) -> None:
     counts: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     for seed in range(first, first + SEEDS_A_TEST):
-        outcome = simulate(seed, crew)
+        outcome = simulate(seed)
         assert outcome.violations == [], f"make prove SEED={seed}"
         counts += outcome.counts
         faults += outcome.faults
@@ -43,9 +42,9 @@ def test_no_seed_violates_anything(first: int, crew: Crew) -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.title}, {block.turns} turns")
-def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
+def test_no_order_of_calls_violates_anything(block: Block) -> None:
     known: set[tuple[int, ...]] = set()
-    for found in classes(block, crew):
+    for found in classes(block):
         assert found.problems == [], found.schedules
         known.update(found.schedules)
 
@@ -54,20 +53,18 @@ def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_after_a_crash_at_any_side_effect_everything_settles_and_nothing_leaks(
-    story: str, crew: Crew
-) -> None:
-    undisturbed = play(story, crew, {})
+def test_after_a_crash_at_any_side_effect_everything_settles_and_nothing_leaks(story: str) -> None:
+    undisturbed = play(story, {})
     assert undisturbed.problems == ()
     assert len(undisturbed.effects) > 10
 
-    for strikes, ending in sampled_crashes(story, crew):
+    for strikes, ending in sampled_crashes(story):
         assert ending.problems == (), strikes
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_planted_bug_is_found(bug: Bug, crew: Crew) -> None:
-    found = detect(bug, crew, seeds_for(bug.name))
+def test_a_planted_bug_is_found(bug: Bug) -> None:
+    found = detect(bug, seeds_for(bug.name))
 
     assert found.seeds is not None
     assert found.sign

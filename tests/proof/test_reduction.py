@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from proof.planting import Bug
-    from proof.turns import Crew
 
 IN_ORDERS = [bug for bug in BUGS if bug.orders]
 ITEM, OTHER_ITEM = ("holders", "ORG#a", "VM#1"), ("holders", "ORG#a", "VM#2")
@@ -136,14 +135,14 @@ def test_a_reader_has_two_places_beside_a_writer_and_any_beside_a_reader() -> No
     "title",
     ["claim x release", "claim x sync", "delete x delete", "sync x fill", "guest leaves x destroy newcomer"],
 )
-def test_schedules_of_one_class_have_the_same_result(title: str, crew: Crew) -> None:
+def test_schedules_of_one_class_have_the_same_result(title: str) -> None:
     """Every schedule is played here, separately."""
     block = _block(title)
     sizes = []
-    for found in classes(block, crew):
+    for found in classes(block):
         sizes.append(len(found.schedules))
         for schedule in found.schedules:
-            alone = Scene(crew, block.stage(), schedule, block.turns)
+            alone = Scene(block.stage(), schedule, block.turns)
             assert alone.play([OPERATIONS[name] for name in block.names]) == found.problems == []
             assert _ending(alone) == _ending(found.scene), schedule
 
@@ -163,9 +162,7 @@ def _ending(scene: Scene) -> Any:
     return tables, reported
 
 
-def test_schedules_of_one_class_differ_if_reads_are_not_recorded(
-    crew: Crew, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_schedules_of_one_class_differ_if_reads_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     """So the test above would detect a mistake."""
     note = Turn.note
 
@@ -179,18 +176,18 @@ def test_schedules_of_one_class_differ_if_reads_are_not_recorded(
     def endings(schedules: Sequence[tuple[int, ...]]) -> set[str]:
         found = set()
         for schedule in schedules:
-            alone = Scene(crew, block.stage(), schedule, block.turns)
+            alone = Scene(block.stage(), schedule, block.turns)
             alone.play([OPERATIONS[name] for name in block.names])
             found.add(repr(_ending(alone)))
         return found
 
-    assert any(len(endings(found.schedules)) > 1 for found in classes(block, crew))
+    assert any(len(endings(found.schedules)) > 1 for found in classes(block))
 
 
-def test_no_schedule_is_in_two_classes(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_schedule_is_in_two_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn whose accesses are recorded once and not another time is detected."""
     block = _block("claim x release")
-    found = classes(block, crew)
+    found = classes(block)
     next(found)
     monkeypatch.setattr(Turn, "commutes", lambda turn, other: turn.number != other.number)
 
@@ -199,17 +196,17 @@ def test_no_schedule_is_in_two_classes(crew: Crew, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("bug", IN_ORDERS, ids=lambda bug: bug.name)
-def test_a_planted_bug_is_found_with_one_schedule_for_each_class(bug: Bug, crew: Crew) -> None:
+def test_a_planted_bug_is_found_with_one_schedule_for_each_class(bug: Bug) -> None:
     block = _block(bug.orders)
     # The unmodified product prepares what blocks keep from one run to the next.
     assert run_classes(block).problems == []
 
     with planted(bug):
-        broken = [found for found in classes(block, crew) if found.problems]
+        broken = [found for found in classes(block) if found.problems]
 
         assert broken
         for found in broken:
-            assert block.play(found.schedules[-1], crew) == found.problems
+            assert block.play(found.schedules[-1]) == found.problems
 
 
 @pytest.mark.parametrize("block", [*PAIRS, *ALL_TRIPLES], ids=lambda block: block.full_title)

@@ -10,17 +10,17 @@ from testkit.doubles import FakeClock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proof.turns import Actor, Crew
+    from proof.turns import Actor
 
 
 class Bench:
     """Turns with a clock and a record of who did what."""
 
-    def __init__(self, crew: Crew, order: str = "", points_max: int = 100) -> None:
+    def __init__(self, order: str = "", points_max: int = 100) -> None:
         self.clock = FakeClock(0)
         self.done: list[str] = []
         self._order = list(order)
-        self.turns = Turns(crew, self._choose, self.clock.now_ms, self.clock.advance_ms, points_max)
+        self.turns = Turns(self._choose, self.clock.now_ms, self.clock.advance_ms, points_max)
 
     def walk(self, name: str, steps: int = 3) -> None:
         def run() -> None:
@@ -37,8 +37,8 @@ class Bench:
         return 0
 
 
-def test_the_drawn_actor_continues(crew: Crew) -> None:
-    bench = Bench(crew, "abbabaab")
+def test_the_drawn_actor_continues() -> None:
+    bench = Bench("abbabaab")
     bench.walk("a")
     bench.walk("b")
     bench.turns.run()
@@ -48,8 +48,8 @@ def test_the_drawn_actor_continues(crew: Crew) -> None:
     assert bench.turns.idle
 
 
-def test_time_jumps_to_the_first_actor_that_wakes(crew: Crew) -> None:
-    bench = Bench(crew)
+def test_time_jumps_to_the_first_actor_that_wakes() -> None:
+    bench = Bench()
 
     def sleeper(name: str, seconds: int) -> None:
         bench.turns.sleep(seconds * 1000)
@@ -62,8 +62,8 @@ def test_time_jumps_to_the_first_actor_that_wakes(crew: Crew) -> None:
     assert bench.done == ["soon at 5", "late at 50"]
 
 
-def test_a_run_can_be_paused_at_a_time_and_continued(crew: Crew) -> None:
-    bench = Bench(crew)
+def test_a_run_can_be_paused_at_a_time_and_continued() -> None:
+    bench = Bench()
     bench.turns.spawn("late", lambda: bench.done.append("late"), after_ms=9_000)
     bench.turns.run(until_ms=5_000)
     assert (bench.done, bench.turns.idle) == ([], False)
@@ -72,8 +72,8 @@ def test_a_run_can_be_paused_at_a_time_and_continued(crew: Crew) -> None:
     assert (bench.done, bench.turns.idle) == (["late"], True)
 
 
-def test_an_unexpected_error_ends_the_run_and_is_reported(crew: Crew) -> None:
-    bench = Bench(crew)
+def test_an_unexpected_error_ends_the_run_and_is_reported() -> None:
+    bench = Bench()
     bench.walk("a", steps=50)
     bench.turns.spawn("b", [].pop)
     bench.turns.run()
@@ -84,16 +84,16 @@ def test_an_unexpected_error_ends_the_run_and_is_reported(crew: Crew) -> None:
     assert bench.turns.idle
 
 
-def test_an_endless_loop_is_ended(crew: Crew) -> None:
-    bench = Bench(crew, points_max=20)
+def test_an_endless_loop_is_ended() -> None:
+    bench = Bench(points_max=20)
     bench.walk("a", steps=10_000)
     bench.turns.run()
 
     assert "does not end" in bench.turns.defects[0]
 
 
-def test_an_abandoned_actor_unwinds(crew: Crew) -> None:
-    bench = Bench(crew)
+def test_an_abandoned_actor_unwinds() -> None:
+    bench = Bench()
 
     def tidy() -> None:
         try:

@@ -23,7 +23,6 @@ from tools.reporting.results import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proof.turns import Crew
 
 SEED = 4
 """One in which clients of all APIs are at the same nodes and racks."""
@@ -155,8 +154,8 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("name", STATUSES)
-def test_a_story_runs_as_described(name: str, crew: Crew) -> None:
-    story = Story(crew, vm_stories.STORIES[name], {}, vm_stories.NODES)
+def test_a_story_runs_as_described(name: str) -> None:
+    story = Story(vm_stories.STORIES[name], {}, vm_stories.NODES)
     seen: dict[Any, list[str]] = {}
 
     def follow(changes: Any) -> None:
@@ -173,13 +172,13 @@ def test_a_story_runs_as_described(name: str, crew: Crew) -> None:
     assert next(iter(seen.values())) == [*STATUSES[name], "destroyed"]
 
 
-def test_a_planted_bug_is_removed_completely(crew: Crew) -> None:
+def test_a_planted_bug_is_removed_completely() -> None:
     """Each stops in the middle of a run, with calls of the product in progress."""
-    before = simulate(SEED, crew, history=True).history
+    before = simulate(SEED, history=True).history
     for bug in BUGS:
-        detect(bug, crew, (SEED,))
+        detect(bug, (SEED,))
 
-    assert simulate(SEED, crew, history=True).history == before
+    assert simulate(SEED, history=True).history == before
 
 
 _LEAVE_A_TRACE = """
@@ -188,17 +187,16 @@ from proof.bugs import BUGS
 from proof.planting import planted
 from proof.outcome import digest
 from proof.simulation import simulate
-from proof.turns import Crew
 from testkit.workflow.definitions import steps
 
 for bug in BUGS:
     with planted(bug):
         steps()
-print(digest(simulate(42, Crew(), history=True).history))
+print(digest(simulate(42, history=True).history))
 """
 
 
-def test_a_planted_bug_leaves_no_trace_in_a_process_that_has_loaded_nothing_else(crew: Crew) -> None:
+def test_a_planted_bug_leaves_no_trace_in_a_process_that_has_loaded_nothing_else() -> None:
     done = subprocess.run(  # noqa: S603 - this interpreter, this repository
         [sys.executable, "-c", _LEAVE_A_TRACE],
         cwd=ROOT,
@@ -208,4 +206,4 @@ def test_a_planted_bug_leaves_no_trace_in_a_process_that_has_loaded_nothing_else
         check=True,
     )
 
-    assert done.stdout.strip() == digest(simulate(42, crew, history=True).history)
+    assert done.stdout.strip() == digest(simulate(42, history=True).history)

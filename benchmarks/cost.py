@@ -214,7 +214,7 @@ def _why_reads_grow(contended: Mapping[int, Contended], pods: int) -> str:
     snapshot = contended[large].snapshot_units / contended[small].snapshot_units
     number = contended[large].snapshots / contended[small].snapshots
     return (
-        f"Reads follow the racks that are claimed, not the request: whoever lost a race in the last "
+        f"Reads follow the racks that are claimed, not the request: a request that lost a race in the last "
         f"{RIVALS_SECONDS} s begins with a snapshot, one query that bills the bytes of all {pods} claims "
         "items. A booking has 16 of these, and a rack that was ever booked 8 or 9. From "
         f"N = {small} to {large} a snapshot costs {snapshot:.1f} times as much, because more racks are "

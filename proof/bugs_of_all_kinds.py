@@ -146,11 +146,11 @@ def _sync_takes_moved_hosts_for_new(patches: Patches) -> None:
     """A held slot gets the host of the document, and its earlier host may be sold elsewhere."""
 
     def wrapper(kept: Any) -> Any:
-        def taken_over(known: Any, told: Any) -> Any:
-            slots = {h.slot for h in told.hosts} if told else set()
-            names = {h.id for h in told.hosts} if told else set()
+        def taken_over(known: Any, published: Any) -> Any:
+            slots = {h.slot for h in published.hosts} if published else set()
+            names = {h.id for h in published.hosts} if published else set()
             left = tuple(h for h in known.hosts if h.slot not in slots and h.id not in names)
-            return kept(replace(known, hosts=left), told)
+            return kept(replace(known, hosts=left), published)
 
         return taken_over
 

@@ -279,11 +279,11 @@ class Cloud:
         )
         if report.refused is not None:
             return str(report.refused.value)
-        told = json.loads(document)
-        if not report.superseded and not report.parts_deferred and self.accepted == told["sequence"]:
+        published = json.loads(document)
+        if not report.superseded and not report.parts_deferred and self.accepted == published["sequence"]:
             deferred = {(region.region_id, pod) for region in report.regions for pod in region.deferred}
-            for problem in disagreements(self.db, told, deferred):
-                self.tell(f"the sync applied {told['sequence']}, but {problem}")
+            for problem in disagreements(self.db, published, deferred):
+                self.tell(f"the sync applied {published['sequence']}, but {problem}")
         return ""
 
     def audit(self) -> list[str]:

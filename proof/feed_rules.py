@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from testkit.dynamodb import MemoryDynamoDB
     from testkit.items import PodKey
 
-    Told = dict[str, Any]
+    Published = dict[str, Any]
 
 
-def disagreements(db: MemoryDynamoDB, document: Told, deferred: Collection[PodKey]) -> Iterator[str]:
+def disagreements(db: MemoryDynamoDB, document: Published, deferred: Collection[PodKey]) -> Iterator[str]:
     """Yield each difference between the inventory and the document."""
     for region in document["regions"]:
         for pod in region["pods"]:
@@ -36,16 +36,16 @@ def disagreements(db: MemoryDynamoDB, document: Told, deferred: Collection[PodKe
                 yield from _about(f"{region['id']} {pod['id']}", domain, stored.get(domain["position"]))
 
 
-def _about(pod: str, told: Told, stored: list[Any] | None) -> Iterator[str]:
-    where = f"{pod} {told['position']}"
+def _about(pod: str, published: Published, stored: list[Any] | None) -> Iterator[str]:
+    where = f"{pod} {published['position']}"
     if stored is None:
         # All of its hosts may still be held elsewhere.
         return
     _, _, _, cordoned, hosts = stored
-    if cordoned != told["cordoned"]:
+    if cordoned != published["cordoned"]:
         yield f"{where} is cordoned in {'the inventory' if cordoned else 'the document'} only"
     states = {(slot, host_id): state for slot, host_id, _, _, state in hosts}
-    for host in told["hosts"]:
+    for host in published["hosts"]:
         state = states.get((host["slot"], host["id"]), host["state"])
         if state != host["state"]:
             yield f"{where} has {host['id']} as {state}, which is {host['state']}"

@@ -122,7 +122,7 @@ class Reservations:
     def release(self, who: Tenant, holder: RecordKey, numbers: tuple[int, ...]) -> Work:
         """Read a reservation, and release units of it, by number, with the entity tag that was shown.
 
-        Whoever gets no answer reads again: what it wanted to release may be released already.
+        A client that gets no answer reads again: what it wanted to release may be released already.
         """
         wanted: list[int] = []
         tags: list[tuple[RecordKey, str]] = []

@@ -11,7 +11,7 @@ from gpu_capacity.ports import WorkflowState
 
 
 class FakeClock:
-    """A clock that moves only when told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self, now: int = 1_780_000_000) -> None:
         self._now_ms = now * 1000

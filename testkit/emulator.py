@@ -96,12 +96,12 @@ class _Output:
         self._stream: IO[str] = process.stdout
         self._lines: list[str] = []
         self._ready = False
-        self._told = threading.Event()
+        self._answered = threading.Event()
         self._thread = threading.Thread(target=self._read, name="emulator-output", daemon=True)
         self._thread.start()
 
     def wait_until_ready(self) -> None:
-        self._told.wait(READY_SECONDS_MAX)
+        self._answered.wait(READY_SECONDS_MAX)
         if not self._ready:
             raise EmulatorFailedError("the emulator did not start:\n" + "".join(self._lines[-20:]))
 
@@ -114,8 +114,8 @@ class _Output:
             self._lines.append(line)
             if READY_LINE.search(line):
                 self._ready = True
-                self._told.set()
-        self._told.set()
+                self._answered.set()
+        self._answered.set()
 
 
 def _free_port() -> int:

@@ -90,7 +90,7 @@ def judge(holders: Mapping[RecordKey, Item], live: list[Record]) -> Iterator[str
     yield from _queues(holders, claims)
     yield from _names(holders, claims)
     for claim in claims:
-        yield from _told(claim)
+        yield from _conditions(claim)
         if len(claim.hosts) < len(allocations_of(holders[f"ORG#{claim.organization}", CLAIM + claim.id])):
             yield f"{claim.id} lists a domain twice"
 
@@ -120,7 +120,7 @@ def _names(holders: Mapping[RecordKey, Item], claims: list[Claim]) -> Iterator[s
         yield f"names are {names}, claims have {wanted}"
 
 
-def _told(claim: Claim) -> Iterator[str]:
+def _conditions(claim: Claim) -> Iterator[str]:
     """Status and conditions agree with what the claim owns."""
     ready = claim.pending == 0 and claim.surplus == 0
     if claim.status != "STATUS_DELETING" and (claim.status == "STATUS_READY") != ready:

@@ -55,7 +55,7 @@ class Rental:
 
 def rental_of(key: RecordKey, item: Item) -> Rental:
     """Read the VM of an item."""
-    told = item.get("preempted_by")
+    preemptor = item.get("preempted_by")
     return Rental(
         key=key,
         status=item["status"]["S"],
@@ -64,7 +64,7 @@ def rental_of(key: RecordKey, item: Item) -> Rental:
         gpus=int(item["gpus"]["N"]),
         wants=int(item["wants"]["N"]),
         waits_for=frozenset(_key(pair) for pair in item.get("waits_for", {"L": []})["L"]),
-        preempted_by=_key(told) if told else None,
+        preempted_by=_key(preemptor) if preemptor else None,
         failing="failure" in item,
         unsettled="unsettled" in item,
         offline_from=item["offline_from"]["S"] if "offline_from" in item else "",

@@ -162,4 +162,4 @@ class MemoryBucket:
 
 
 def _error(operation: str, code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "told by the fake"}}, operation)
+    return ClientError({"Error": {"Code": code, "Message": "refused by the fake"}}, operation)

@@ -111,8 +111,8 @@ class Stage:
             return None
         settings = {name: value for name, value in self.settings.items() if name != "AUTH_JWKS"}
         down = (self.step_functions.down, self.functions.down)
-        told = (self.bucket.content, tuple(sorted(settings.items())), self.authority.nouns)
-        return (type(self), down, told, self.clock.now_ms(), tuple(self.step_functions.executions))
+        state = (self.bucket.content, tuple(sorted(settings.items())), self.authority.nouns)
+        return (type(self), down, state, self.clock.now_ms(), tuple(self.step_functions.executions))
 
     def state(self) -> State:
         """Return a copy of the state."""

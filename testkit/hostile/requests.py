@@ -41,7 +41,7 @@ ASKS: Final[dict[str, Ask]] = {
     "delete_reservation (organization named)": Ask(
         "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
     ),
-    # An entity tag that no client can have: whoever may release is told so, and nobody else.
+    # An entity tag that no client can have: only who may release learns that.
     "release_reservation_units": RELEASE,
     "release_reservation_units (organization named)": replace(RELEASE, query=IN_ORGANIZATION),
     "list_placement_servers": Ask("GET", SERVERS),

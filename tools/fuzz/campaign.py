@@ -115,8 +115,8 @@ def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, v
     words = (folder / f"{document.stem}.log").read_text(encoding="utf-8")
     if not all(file.exists() and file.stat().st_size for file in (report, tally)):
         raise LaunchError(f"the fuzzer stopped (exit code {done.returncode}):\n{words[-3000:]}")
-    told = [json.loads(file.read_text(encoding="utf-8")) for file in (report, tally)]
-    return _outcome(document, told[0], told[1], words, done.returncode)
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in (report, tally)]
+    return _outcome(document, found[0], found[1], words, done.returncode)
 
 
 def _outcome(

@@ -27,8 +27,8 @@ _PRICES: Final = "Prices"
 
 _PARAMETERS: Final[dict[str, Json]] = {
     **creating.PARAMETERS,
-    "idParameter": in_path("id", "The id, as an answer told it.", format="uuid"),
-    "apiKeyIdParameter": in_path("id", "The id, as the list or the message of the new key told it."),
+    "idParameter": in_path("id", "The id, as shown in a response.", format="uuid"),
+    "apiKeyIdParameter": in_path("id", "The id, as shown in the list or when the key was made."),
     "limitParameter": in_query(
         "limit", "How many at most.", type="integer", minimum=1, maximum=models.PAGE_MAX, default=50
     ),

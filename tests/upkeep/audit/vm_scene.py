@@ -33,7 +33,7 @@ class VmScene(Scene):
 
     ====== ========================================================================================== vm01
     ``running`` (2 GPUs), ``stopped``, ``kept`` (stopped for a term, 4 GPUs), ``destroyed`` vm02 ``leaving``
-    (8 GPUs, told to leave) for ``next_vm`` (4 GPUs, has none yet) vm03 ``interrupted``, since ``preemptor``
+    (8 GPUs, with notice) for ``next_vm`` (4 GPUs, has none yet) vm03 ``interrupted``, since ``preemptor``
     runs there (8 GPUs) vm04 ``offline`` (2 GPUs): the node is lost vm05 ``created``, ``starting``,
     ``stopping``, ``dying`` (each 1 GPU and a workflow at work) vm06 ``failed``: servers come up broken there
     vm07 free ======

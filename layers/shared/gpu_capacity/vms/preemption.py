@@ -96,7 +96,7 @@ def take_slice(services: Needs, wanted: Vm, count: int, write: Write) -> Vm | No
             ACTOR,
             "give_notice",
             victim.id,
-            "told",
+            "given",
             organization=victim.organization_id,
             preempt_at=preempt_at,
         )

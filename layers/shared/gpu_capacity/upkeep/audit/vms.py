@@ -59,7 +59,7 @@ def vm_contradiction(vm: Vm) -> str | None:
     if vm.rental_type is RentalType.RESERVED and vm.term_ends_at is None:
         return "reserved, and for no term"
     if (vm.preempt_at is None) is not (vm.preempted_by is None):
-        return "told to leave, and not when or for whom"
+        return "has notice, and not until when or for whom"
     if vm.waits_for and vm.status not in _BEING_STARTED:
         return f"{vm.status}, and waits for GPUs"
     if bool(vm.wants) is not bool(vm.waits_for):
@@ -119,7 +119,7 @@ def _notice(facts: Facts, record: Side, vm: Vm) -> Iterator[Finding]:
     repair = None
     if preemptor is None or isinstance(preemptor, Vm):
         repair = TakeNoticeBack(record, vm, waiting, preemptor)
-    message = "told to leave for a VM that does not wait for it"
+    message = "has notice for a VM that does not wait for it"
     yield Finding(Kind.NOTICE_STALE, str(record), message, (record, waiting), repair)
 
 
@@ -135,7 +135,7 @@ def _waiting(facts: Facts, record: Side, vm: Vm) -> Iterator[Finding]:
             reachable |= other.gpus
             continue
         all_have_notice = False
-        message = f"waits for {side}, which was not told to leave for it"
+        message = f"waits for {side}, which has no notice for it"
         yield Finding(Kind.NOTICE_MISSING, f"{record}: {side}", message, (record, side))
     if all_have_notice and vm.wants & ~reachable:
         message = "waits for GPUs that nobody leaves to it"

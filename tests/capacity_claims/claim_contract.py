@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.functional.contract import assert_is
+from tests.functional.contract_words import AMOUNT, TEXT, exact, many
 
 __all__ = ["CLAIM", "CLAIMS", "PARAMETERS", "QUOTAS", "STATUS", "assert_is"]
 
 _TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$"}
-_TEXT: Final = {"type": "string"}
-_COUNT: Final = {"type": "integer", "minimum": 0}
 _UUID: Final = {
     "type": "string",
     "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
@@ -21,103 +20,84 @@ _UUID: Final = {
 _WHOLE: Final = {"type": "string", "pattern": "^[0-9]+$"}
 _TYPE: Final = "type.googleapis.com/google.rpc."
 
-
-def _whole(**properties: Any) -> dict[str, Any]:
-    """An object with exactly these fields."""
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": properties,
-        "additionalProperties": False,
-    }
-
-
-RESOURCES: Final = _whole(
-    instanceId=_TEXT,
+RESOURCES: Final = exact(
+    instanceId=TEXT,
     instanceCount={"type": "integer", "minimum": 1},
-    zones={"type": "array", "items": _TEXT, "minItems": 1},
+    zones={"type": "array", "items": TEXT, "minItems": 1},
     capacityType={
         "enum": ["CAPACITY_TYPE_CUSTOMER", "CAPACITY_TYPE_SERVERLESS", "CAPACITY_TYPE_MANAGED"],
     },
 )
 
-CONDITION: Final = _whole(
-    type=_TEXT,
+CONDITION: Final = exact(
+    type=TEXT,
     lastUpdateTime=_TIME,
-    reason=_TEXT,
-    message=_TEXT,
-    zone=_TEXT,
+    reason=TEXT,
+    message=TEXT,
+    zone=TEXT,
     status={"enum": ["True", "False", "Unknown"]},
 )
 
-_CLAIM: Final = _whole(
-    spec=_whole(
+_CLAIM: Final = exact(
+    spec=exact(
         id=_UUID,
         name={"type": "string", "pattern": "^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"},
         resources=RESOURCES,
-        organizationId=_TEXT,
+        organizationId=TEXT,
     ),
-    status=_whole(
+    status=exact(
         createdAt=_TIME,
         updatedAt=_TIME,
         conditions={"type": "array", "items": CONDITION, "minItems": 2},
-        allocatedInstances=_COUNT,
-        pendingInstances=_COUNT,
+        allocatedInstances=AMOUNT,
+        pendingInstances=AMOUNT,
         status={"enum": ["STATUS_CREATING", "STATUS_READY", "STATUS_UPDATING", "STATUS_DELETING"]},
     ),
 )
 
-QUOTAS: Final = _whole(
-    quotas={
-        "type": "array",
-        "items": _whole(organizationId=_TEXT, subject={"const": "instances"}, limit=_COUNT, used=_COUNT),
-    }
+QUOTAS: Final = exact(
+    quotas=many(exact(organizationId=TEXT, subject={"const": "instances"}, limit=AMOUNT, used=AMOUNT))
 )
-CLAIM: Final = _whole(capacityClaim=_CLAIM)
-CLAIMS: Final = _whole(capacityClaims={"type": "array", "items": _CLAIM})
-PARAMETERS: Final = _whole(
-    zoneInstanceTypes={
-        "type": "object",
-        "additionalProperties": _whole(instanceIds={"type": "array", "items": _TEXT}),
-    }
+CLAIM: Final = exact(capacityClaim=_CLAIM)
+CLAIMS: Final = exact(capacityClaims=many(_CLAIM))
+PARAMETERS: Final = exact(
+    zoneInstanceTypes={"type": "object", "additionalProperties": exact(instanceIds=many(TEXT))}
 )
 
 
 def _detail(name: str, **properties: Any) -> dict[str, Any]:
-    return _whole(**{"@type": {"const": f"{_TYPE}{name}"}}, **properties)
+    return exact(**{"@type": {"const": f"{_TYPE}{name}"}}, **properties)
 
 
 def _some(**properties: Any) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": _whole(**properties)}
+    return {"type": "array", "minItems": 1, "items": exact(**properties)}
 
 
-STATUS: Final = _whole(
+STATUS: Final = exact(
     code={"type": "integer", "minimum": 1, "maximum": 16},
     message={"type": "string", "minLength": 1},
     details={
         "type": "array",
         "items": {
             "oneOf": [
-                _detail("BadRequest", fieldViolations=_some(field=_TEXT, description=_TEXT)),
+                _detail("BadRequest", fieldViolations=_some(field=TEXT, description=TEXT)),
                 _detail(
                     "ResourceInfo",
                     resourceType={"type": "string", "minLength": 1},
-                    resourceName=_TEXT,
+                    resourceName=TEXT,
                     description={"type": "string", "minLength": 1},
                 ),
                 _detail(
                     "QuotaFailure",
                     violations=_some(
-                        subject=_TEXT,
-                        description=_TEXT,
-                        quotaMetric=_TEXT,
+                        subject=TEXT,
+                        description=TEXT,
+                        quotaMetric=TEXT,
                         quotaValue=_WHOLE,
-                        quotaDimensions=_whole(requested=_WHOLE, used=_WHOLE),
+                        quotaDimensions=exact(requested=_WHOLE, used=_WHOLE),
                     ),
                 ),
-                _detail(
-                    "PreconditionFailure", violations=_some(type=_TEXT, subject=_TEXT, description=_TEXT)
-                ),
+                _detail("PreconditionFailure", violations=_some(type=TEXT, subject=TEXT, description=TEXT)),
                 _detail("RequestInfo", requestId={"type": "string", "pattern": "^[0-9a-f]{32}$"}),
             ]
         },

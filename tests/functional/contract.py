@@ -19,6 +19,11 @@ from tests.functional.contract_words import (
     TAG,
     TEXT,
     TIME,
+    exact,
+    full,
+    many,
+    one_of,
+    record,
 )
 from tests.functional.placement_contract import (
     CONSTRAINTS,
@@ -34,220 +39,95 @@ from tests.functional.placement_contract import (
     UPDATE_STRATEGY,
 )
 
-SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["regionId", "accelerator", "unit", "count"],
-    "properties": {
-        "regionId": TEXT,
-        "accelerator": TEXT,
-        "unit": TEXT,
-        "count": {"type": "integer", "minimum": 1},
-    },
-}
+SPEC: Final = full(regionId=TEXT, accelerator=TEXT, unit=TEXT, count={"type": "integer", "minimum": 1})
 
-CREATE_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [*SPEC["required"], "organizationId", "projectId"],
-    "properties": {**SPEC["properties"], "organizationId": TEXT, "projectId": TEXT},
-}
+CREATE_SPEC: Final = full(**SPEC["properties"], organizationId=TEXT, projectId=TEXT)
 
-RESERVATION_CREATE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec"],
-    "properties": {"metadata": RESOURCE_METADATA, "spec": CREATE_SPEC},
-}
+RESERVATION_CREATE: Final = full(metadata=RESOURCE_METADATA, spec=CREATE_SPEC)
 
-GPU: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["vendor", "model", "physicalCount", "logicalCount", "memory"],
-    "properties": {
-        "vendor": {"type": "string", "enum": ["UNKNOWN", "NVIDIA", "AMD"]},
-        "model": TEXT,
-        "physicalCount": AMOUNT,
-        "logicalCount": AMOUNT,
-        "memory": AMOUNT,
-    },
-}
+GPU: Final = full(
+    vendor=one_of("UNKNOWN", "NVIDIA", "AMD"),
+    model=TEXT,
+    physicalCount=AMOUNT,
+    logicalCount=AMOUNT,
+    memory=AMOUNT,
+)
 
-HOST: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["cpus", "memory", "disk", "gpu", "architecture"],
-    "properties": {
-        "cpus": AMOUNT,
-        "memory": AMOUNT,
-        "disk": AMOUNT,
-        "gpu": GPU,
-        "architecture": {"type": "string", "enum": ["UNKNOWN", "x86_64", "aarch64"]},
-    },
-}
+HOST: Final = full(
+    cpus=AMOUNT, memory=AMOUNT, disk=AMOUNT, gpu=GPU, architecture=one_of("UNKNOWN", "x86_64", "aarch64")
+)
 
-STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["machineFlavorId", "claimedUnitCount", "host"],
-    "properties": {
-        "machineFlavorId": TEXT,
-        "claimedUnitCount": AMOUNT,
-        "host": HOST,
-        "topologyHash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-        "topologyObservedAt": TIME,
-    },
-}
+STATUS: Final = record(
+    "machineFlavorId claimedUnitCount host",
+    machineFlavorId=TEXT,
+    claimedUnitCount=AMOUNT,
+    host=HOST,
+    topologyHash={"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+    topologyObservedAt=TIME,
+)
 
-RESERVATION: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec", "status"],
-    "properties": {"metadata": READ_METADATA, "spec": SPEC, "status": STATUS},
-}
+RESERVATION: Final = full(metadata=READ_METADATA, spec=SPEC, status=STATUS)
 
-UNIT: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [
-        "regionId",
-        "accelerator",
-        "unit",
-        "machineFlavorId",
-        "deviceTypeResourceClass",
-        "hostsPerUnit",
-        "cpusPerUnit",
-        "gpusPerUnit",
-        "gpuMemoryPerUnit",
-        "memoryPerUnit",
-        "host",
-        "availableUnitCount",
-        "largestContiguousUnitCount",
-        "totalCount",
-    ],
-    "properties": {
-        "regionId": TEXT,
-        "accelerator": TEXT,
-        "unit": TEXT,
-        "machineFlavorId": TEXT,
-        "deviceTypeResourceClass": TEXT,
-        "hostsPerUnit": {"type": "integer", "minimum": 1},
-        "cpusPerUnit": AMOUNT,
-        "gpusPerUnit": AMOUNT,
-        "gpuMemoryPerUnit": AMOUNT,
-        "memoryPerUnit": AMOUNT,
-        "host": HOST,
-        "availableUnitCount": AMOUNT,
-        "largestContiguousUnitCount": AMOUNT,
-        "totalCount": AMOUNT,
-    },
-}
+UNIT: Final = full(
+    regionId=TEXT,
+    accelerator=TEXT,
+    unit=TEXT,
+    machineFlavorId=TEXT,
+    deviceTypeResourceClass=TEXT,
+    hostsPerUnit={"type": "integer", "minimum": 1},
+    cpusPerUnit=AMOUNT,
+    gpusPerUnit=AMOUNT,
+    gpuMemoryPerUnit=AMOUNT,
+    memoryPerUnit=AMOUNT,
+    host=HOST,
+    availableUnitCount=AMOUNT,
+    largestContiguousUnitCount=AMOUNT,
+    totalCount=AMOUNT,
+)
 
-QUOTAS: Final[dict[str, Any]] = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "required": ["organizationId", "subject", "limit", "used"],
-        "properties": {
-            "organizationId": TEXT,
-            "subject": TEXT,
-            "limit": {"type": "integer", "minimum": 0},
-            "used": {"type": "integer", "minimum": 0},
-        },
-        "additionalProperties": False,
-    },
-}
+QUOTAS: Final = many(exact(organizationId=TEXT, subject=TEXT, limit=AMOUNT, used=AMOUNT))
 
-ERROR: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["error", "error_description"],
-    "properties": {
-        "error": {
-            "type": "string",
-            "enum": [
-                "invalid_request",
-                "server_error",
-                "access_denied",
-                "not_found",
-                "conflict",
-                "method_not_allowed",
-                "unsupported_media_type",
-                "request_entity_too_large",
-                "unprocessable_content",
-                "forbidden",
-            ],
-        },
-        "error_description": TEXT,
-        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-    },
-}
+ERROR: Final = record(
+    "error error_description",
+    error=one_of(
+        "invalid_request",
+        "server_error",
+        "access_denied",
+        "not_found",
+        "conflict",
+        "method_not_allowed",
+        "unsupported_media_type",
+        "request_entity_too_large",
+        "unprocessable_content",
+        "forbidden",
+    ),
+    error_description=TEXT,
+    trace_id={"type": "string", "pattern": "^[0-9a-f]{32}$"},
+)
 
-VERSION: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["name", "version"],
-    "properties": {"name": TEXT, "version": TEXT},
-}
+VERSION: Final = full(name=TEXT, version=TEXT)
 
-RESERVATIONS: Final[dict[str, Any]] = {"type": "array", "items": RESERVATION}
+RESERVATIONS: Final = many(RESERVATION)
 
 _UNIT_ID: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
-UNIT_RELEASE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["spec"],
-    "properties": {
-        "spec": {
-            "type": "object",
-            "required": ["unitIds"],
-            "properties": {
-                "unitIds": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
-            },
-        }
-    },
-}
-UNIT_RELEASE_READ: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["reservation", "releasedUnits"],
-    "properties": {
-        "reservation": RESERVATION,
-        "releasedUnits": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["id", "infrastructureRefs"],
-                "properties": {"id": _UNIT_ID, "infrastructureRefs": {"type": "array", "items": TEXT}},
-            },
-        },
-    },
-}
-UNIT_RELEASE_BLOCKERS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["blockers"],
-    "additionalProperties": False,
-    "properties": {
-        "blockers": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["unitId", "consumers"],
-                "properties": {
-                    "unitId": _UNIT_ID,
-                    "consumers": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["type", "placementId", "serverIds"],
-                            "properties": {
-                                "type": {"const": "placement"},
-                                "placementId": TEXT,
-                                "serverIds": {"type": "array", "items": TEXT},
-                                "managedBy": {
-                                    "type": "object",
-                                    "required": ["kind", "id"],
-                                    "properties": {"kind": TEXT, "id": TEXT},
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        }
-    },
-}
-UNITS: Final[dict[str, Any]] = {"type": "array", "items": UNIT}
-PLACEMENTS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT}
-PLACEMENT_SERVERS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT_SERVER}
+UNIT_RELEASE: Final = record(
+    "spec",
+    spec=record("unitIds", unitIds={"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True}),
+)
+UNIT_RELEASE_READ: Final = full(
+    reservation=RESERVATION, releasedUnits=many(full(id=_UNIT_ID, infrastructureRefs=many(TEXT)))
+)
+_CONSUMER: Final = record(
+    "type placementId serverIds",
+    type={"const": "placement"},
+    placementId=TEXT,
+    serverIds=many(TEXT),
+    managedBy=full(kind=TEXT, id=TEXT),
+)
+UNIT_RELEASE_BLOCKERS: Final = exact(blockers=many(full(unitId=_UNIT_ID, consumers=many(_CONSUMER))))
+UNITS: Final = many(UNIT)
+PLACEMENTS: Final = many(PLACEMENT)
+PLACEMENT_SERVERS: Final = many(PLACEMENT_SERVER)
 
 # The names under which the contract publishes its schemas; ``allOf`` chains are written out.
 PUBLISHED: Final[dict[str, dict[str, Any]]] = {

@@ -2,164 +2,129 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from tests.functional.contract_words import AMOUNT, READ_METADATA, RESOURCE_METADATA, TEXT
+from tests.functional.contract_words import (
+    AMOUNT,
+    READ_METADATA,
+    RESOURCE_METADATA,
+    TEXT,
+    full,
+    many,
+    one_of,
+    record,
+)
 
 _POSITIVE: Final = {"type": "integer", "minimum": 1}
 _FLAG: Final = {"type": "boolean"}
-_TEXTS: Final = {"type": "array", "items": TEXT}
+_TEXTS: Final = many(TEXT)
 
-CONSTRAINTS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["policy"],
-    "properties": {
-        "policy": {"type": "string", "enum": ["pack", "spread"]},
-        "maxSkew": _POSITIVE,
-        "minDomains": _POSITIVE,
-        "whenUnsatisfiable": {"type": "string", "enum": ["fail", "bestEffort"]},
-    },
-}
+CONSTRAINTS: Final = record(
+    "policy",
+    policy=one_of("pack", "spread"),
+    maxSkew=_POSITIVE,
+    minDomains=_POSITIVE,
+    whenUnsatisfiable=one_of("fail", "bestEffort"),
+)
 
-SERVER_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["imageId"],
-    "properties": {
-        "imageId": TEXT,
-        "networking": {
-            "type": "object",
-            "properties": {
-                "allowedSourceAddresses": _TEXTS,
-                "publicIP": _FLAG,
-                "securityGroups": _TEXTS,
-            },
-        },
-        "sshCertificateAuthorityId": TEXT,
-        "userData": TEXT,
-    },
-}
-
-UPDATE_STRATEGY: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["type"],
-    "properties": {
-        "type": {"type": "string", "enum": ["Manual", "RollingUpdate"]},
-        "rollingUpdate": {
-            "type": "object",
-            "properties": {
-                "maxUnavailable": {
-                    "type": "string",
-                    "pattern": "^([0-9]{1,9}|([0-9]|[1-9][0-9]|100)%)$",
-                }
-            },
+SERVER_SPEC: Final = record(
+    "imageId",
+    imageId=TEXT,
+    networking={
+        "type": "object",
+        "properties": {
+            "allowedSourceAddresses": _TEXTS,
+            "publicIP": _FLAG,
+            "securityGroups": _TEXTS,
         },
     },
-}
+    sshCertificateAuthorityId=TEXT,
+    userData=TEXT,
+)
 
-PLACEMENT_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["count", "constraints", "serverSpec"],
-    "properties": {
-        "count": _POSITIVE,
-        "constraints": CONSTRAINTS,
-        "readinessPolicy": {
-            "type": "object",
-            "required": ["mode"],
-            "properties": {"mode": {"type": "string", "enum": ["Require", "Prefer", "Ignore"]}},
+UPDATE_STRATEGY: Final = record(
+    "type",
+    type=one_of("Manual", "RollingUpdate"),
+    rollingUpdate={
+        "type": "object",
+        "properties": {
+            "maxUnavailable": {
+                "type": "string",
+                "pattern": "^([0-9]{1,9}|([0-9]|[1-9][0-9]|100)%)$",
+            }
         },
-        "serverSpec": SERVER_SPEC,
-        "updateStrategy": UPDATE_STRATEGY,
     },
-}
+)
 
-PLACEMENT_CREATE_SPEC: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [*PLACEMENT_SPEC["required"], "reservationId", "networkId"],
-    "properties": {**PLACEMENT_SPEC["properties"], "reservationId": TEXT, "networkId": TEXT},
-}
+PLACEMENT_SPEC: Final = record(
+    "count constraints serverSpec",
+    count=_POSITIVE,
+    constraints=CONSTRAINTS,
+    readinessPolicy=record("mode", mode=one_of("Require", "Prefer", "Ignore")),
+    serverSpec=SERVER_SPEC,
+    updateStrategy=UPDATE_STRATEGY,
+)
 
-PLACEMENT_CREATE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec"],
-    "properties": {"metadata": RESOURCE_METADATA, "spec": PLACEMENT_CREATE_SPEC},
-}
+PLACEMENT_CREATE_SPEC: Final = record(
+    "count constraints serverSpec reservationId networkId",
+    **PLACEMENT_SPEC["properties"],
+    reservationId=TEXT,
+    networkId=TEXT,
+)
 
-PLACEMENT_UPDATE: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec"],
-    "properties": {"metadata": RESOURCE_METADATA, "spec": PLACEMENT_SPEC},
-}
+PLACEMENT_CREATE: Final = full(metadata=RESOURCE_METADATA, spec=PLACEMENT_CREATE_SPEC)
 
-PLACEMENT_STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["regionId", "reservationId", "networkId", "statusCurrent"],
-    "properties": {
-        "regionId": TEXT,
-        "reservationId": TEXT,
-        "networkId": TEXT,
-        "statusCurrent": _FLAG,
-        "readyHostCount": AMOUNT,
-        "updatedHostCount": AMOUNT,
-        "driftedHostCount": AMOUNT,
-        "inFlightCount": AMOUNT,
-        "stalledCount": AMOUNT,
-        "maxUnavailable": AMOUNT,
-    },
-}
+PLACEMENT_UPDATE: Final = full(metadata=RESOURCE_METADATA, spec=PLACEMENT_SPEC)
 
-PLACEMENT: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec", "status"],
-    "properties": {
-        "metadata": READ_METADATA,
-        # A read always has the update strategy.
-        "spec": {**PLACEMENT_SPEC, "required": [*PLACEMENT_SPEC["required"], "updateStrategy"]},
-        "status": PLACEMENT_STATUS,
-    },
-}
+PLACEMENT_STATUS: Final = record(
+    "regionId reservationId networkId statusCurrent",
+    regionId=TEXT,
+    reservationId=TEXT,
+    networkId=TEXT,
+    statusCurrent=_FLAG,
+    readyHostCount=AMOUNT,
+    updatedHostCount=AMOUNT,
+    driftedHostCount=AMOUNT,
+    inFlightCount=AMOUNT,
+    stalledCount=AMOUNT,
+    maxUnavailable=AMOUNT,
+)
+
+PLACEMENT: Final = full(
+    metadata=READ_METADATA,
+    # A read always has the update strategy.
+    spec={**PLACEMENT_SPEC, "required": [*PLACEMENT_SPEC["required"], "updateStrategy"]},
+    status=PLACEMENT_STATUS,
+)
 
 # The optional fields of the lifecycle are left out: the contract allows it until there is a lifecycle.
-PLACEMENT_SERVER_STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": [
-        *("regionId", "reservationId", "placementId", "networkId", "infrastructureRef"),
-        *("ordinal", "hostReadiness"),
-    ],
-    "properties": {
-        "regionId": TEXT,
-        "reservationId": TEXT,
-        "placementId": TEXT,
-        "networkId": TEXT,
-        "infrastructureRef": TEXT,
-        "ordinal": AMOUNT,
-        "hostReadiness": {"type": "string", "enum": ["Ready", "NotReady", "Unresolved", "Unknown"]},
-        "hostReadinessReason": TEXT,
-        "powerState": {
-            "type": "string",
-            "enum": [
-                *("Pending", "Queued", "Building", "Rebuilding"),
-                *("Running", "Stopping", "Stopped", "Error"),
-            ],
-        },
-        "privateIP": TEXT,
-        "publicIP": TEXT,
-        "macAddress": TEXT,
-        "driftState": {"type": "string", "enum": ["UpToDate", "Drifted", "Converging"]},
-        "topologyPath": {"type": "array", "items": TEXT},
-    },
-}
+PLACEMENT_SERVER_STATUS: Final = record(
+    "regionId reservationId placementId networkId infrastructureRef ordinal hostReadiness",
+    regionId=TEXT,
+    reservationId=TEXT,
+    placementId=TEXT,
+    networkId=TEXT,
+    infrastructureRef=TEXT,
+    ordinal=AMOUNT,
+    hostReadiness=one_of("Ready", "NotReady", "Unresolved", "Unknown"),
+    hostReadinessReason=TEXT,
+    powerState=one_of(
+        *("Pending", "Queued", "Building", "Rebuilding", "Running", "Stopping", "Stopped", "Error")
+    ),
+    privateIP=TEXT,
+    publicIP=TEXT,
+    macAddress=TEXT,
+    driftState=one_of("UpToDate", "Drifted", "Converging"),
+    topologyPath=many(TEXT),
+)
 
-PLACEMENT_SERVER: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "status"],
-    "properties": {
-        "metadata": {
-            **READ_METADATA,
-            "properties": {
-                **READ_METADATA["properties"],
-                "id": {"type": "string", "pattern": "^psrv-[0-9a-f]{16}$"},
-            },
+PLACEMENT_SERVER: Final = full(
+    metadata={
+        **READ_METADATA,
+        "properties": {
+            **READ_METADATA["properties"],
+            "id": {"type": "string", "pattern": "^psrv-[0-9a-f]{16}$"},
         },
-        "status": PLACEMENT_SERVER_STATUS,
     },
-}
+    status=PLACEMENT_SERVER_STATUS,
+)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.port import Hold, HoldOutcome, HoldState
+from gpu_capacity.providers.port import HoldOutcome, HoldState, every
 from tests.contract.providers.benches import BROKEN_HOST, STUCK_HOST
 
 if TYPE_CHECKING:
@@ -31,17 +31,6 @@ def _states(provider: HostProvider, holder: str = MINE) -> dict[str, HoldState]:
 
 def _places(holds: object) -> list[tuple[str, str]]:
     return [(h.holder_id, h.host_id) for h in holds]  # type: ignore[attr-defined]
-
-
-def every_hold(provider: HostProvider) -> list[Hold]:
-    """All pages."""
-    found: list[Hold] = []
-    page = provider.every_hold()
-    found.extend(page.entries)
-    while page.after is not None:
-        page = provider.every_hold(page.after)
-        found.extend(page.entries)
-    return found
 
 
 # Holding
@@ -272,7 +261,7 @@ def test_without_holds_every_list_is_empty(host_bench: HostBench) -> None:
     assert list(provider.held(MINE)) == []
     assert list(provider.held_on(["host-1"])) == []
     assert list(provider.held_on([])) == []
-    assert every_hold(provider) == []
+    assert list(every(provider.every_hold)) == []
 
 
 def test_holds_are_listed_by_holder_in_order_of_host(host_bench: HostBench) -> None:
@@ -296,7 +285,7 @@ def test_the_pages_together_have_all_holds_of_all_holders(host_bench: HostBench)
     for holder, host in expected:
         _hold(provider, holder, host)
         provider.fence(holder)
-    assert sorted(_places(every_hold(provider))) == expected
+    assert sorted(_places(every(provider.every_hold))) == expected
 
 
 def test_the_three_lists_agree_about_a_hold(host_bench: HostBench) -> None:
@@ -309,17 +298,17 @@ def test_the_three_lists_agree_about_a_hold(host_bench: HostBench) -> None:
     by_holder = provider.held(MINE)
     assert len({hold.state for hold in by_holder}) == 4
     assert list(provider.held_on([*hosts, "host-3"])) == list(by_holder)
-    assert sorted(every_hold(provider), key=lambda hold: hold.host_id) == list(by_holder)
+    assert sorted(every(provider.every_hold), key=lambda hold: hold.host_id) == list(by_holder)
 
 
 def test_a_hold_that_is_gone_is_in_no_list(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _hold(provider, MINE, "host-1")
     provider.release(MINE, ["host-1"])
-    for found in (provider.held_on(["host-1"]), every_hold(provider)):
+    for found in (provider.held_on(["host-1"]), list(every(provider.every_hold))):
         assert [hold.state for hold in found] == [HoldState.RELEASING]
     host_bench.while_a_hold_goes()
-    assert list(provider.held_on(["host-1"])) == every_hold(provider) == []
+    assert list(provider.held_on(["host-1"])) == list(every(provider.every_hold)) == []
 
 
 def test_another_environment_sees_the_same_holds(host_bench: HostBench) -> None:

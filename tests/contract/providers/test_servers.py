@@ -18,6 +18,7 @@ from gpu_capacity.providers.port import (
     Server,
     ServerOrder,
     ServerState,
+    every,
 )
 from tests.contract.providers.benches import (
     BROKEN_BOOT,
@@ -76,16 +77,6 @@ def server_of(provider: HostProvider) -> Server:
     """The only server."""
     (server,) = provider.servers(MINE)
     return server
-
-
-def every_server(provider: HostProvider) -> list[Server]:
-    """All pages."""
-    page = provider.every_server()
-    found = [*page.entries]
-    while page.after is not None:
-        page = provider.every_server(page.after)
-        found.extend(page.entries)
-    return found
 
 
 # Deploying
@@ -232,7 +223,7 @@ def test_of_two_concurrent_placements_that_want_one_host_one_gets_it(host_bench:
     rival = _order("host-1", owner=OTHERS)
     host_bench.before_the_next_change(lambda: host_bench.provider().deploy([rival]))
     assert provider.deploy([ORDER]) == {"host-1": DeployOutcome.OCCUPIED}
-    assert [server.owner for server in every_server(provider)] == [OTHERS]
+    assert [server.owner for server in every(provider.every_server)] == [OTHERS]
 
 
 def test_of_a_concurrent_deploy_and_release_one_takes_effect(host_bench: HostBench) -> None:
@@ -260,7 +251,7 @@ def test_removing_again_does_not_begin_again(host_bench: HostBench) -> None:
     host_bench.while_a_server_goes()
     assert states(provider) == {}
     provider.undeploy(MINE, ["host-1"])
-    assert every_server(provider) == []
+    assert list(every(provider.every_server)) == []
 
 
 def test_a_placement_cannot_remove_the_server_of_another(host_bench: HostBench) -> None:
@@ -303,7 +294,7 @@ def test_without_servers_every_list_is_empty(host_bench: HostBench) -> None:
     provider = _held(host_bench, "host-1")
     assert list(provider.servers(MINE)) == []
     assert list(provider.servers_on(["host-1"])) == list(provider.servers_on([])) == []
-    assert every_server(provider) == []
+    assert list(every(provider.every_server)) == []
 
 
 def test_servers_are_listed_in_order_of_ordinals_and_of_hosts(host_bench: HostBench) -> None:
@@ -321,7 +312,7 @@ def test_the_three_lists_agree_about_servers_and_the_lists_of_holds_have_none(ho
     by_owner = {server.host_id: server for server in provider.servers(MINE)}
     assert len({server.state for server in by_owner.values()}) == len(hosts)
     assert {server.host_id: server for server in provider.servers_on(hosts)} == by_owner
-    assert {server.host_id: server for server in every_server(provider)} == by_owner
+    assert {server.host_id: server for server in every(provider.every_server)} == by_owner
     assert {hold.holder_id for hold in provider.every_hold().entries} <= {HOLDER}
     assert len(provider.held(HOLDER)) == len(hosts)
 

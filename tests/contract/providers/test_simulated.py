@@ -18,6 +18,7 @@ from gpu_capacity.providers.port import (
     ServerOrder,
     ServerState,
     StartOutcome,
+    every,
 )
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour, SimulatedBoots
@@ -39,7 +40,6 @@ from tests.contract.providers.test_vms import ORDER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.providers.port import Page
 
 CALLS: dict[str, Callable[[SimulatedRegion], object]] = {
     "hold": lambda region: region.hold("mine", "uk-lon-1", ["host-2"]),
@@ -269,21 +269,9 @@ def test_each_list_has_its_own_kind() -> None:
     bench = memory_bench()
     bench.hosts().hold("mine", "eu-ams-1", ["host-1"])
     bench.vms().start(ORDER)
-    hosts, vms, disks = (
-        _every(of) for of in (bench.hosts().every_hold, bench.vms().every_server, bench.vms().every_disk)
-    )
-    assert [hold.holder_id for hold in hosts] == ["mine"]
-    assert [server.owner for server in vms] == [ORDER.owner]
-    assert disks == [ORDER.vm_id]
-
-
-def _every(of: Callable[[str | None], Page[Any]]) -> list[Any]:
-    page = of(None)
-    found = [*page.entries]
-    while page.after is not None:
-        page = of(page.after)
-        found += page.entries
-    return found
+    assert [hold.holder_id for hold in every(bench.hosts().every_hold)] == ["mine"]
+    assert [server.owner for server in every(bench.vms().every_server)] == [ORDER.owner]
+    assert list(every(bench.vms().every_disk)) == [ORDER.vm_id]
 
 
 def test_holds_and_servers_have_the_time_of_their_creation() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.port import StartOutcome, Usage, VmOrder, VmServer, VmServerState
+from gpu_capacity.providers.port import StartOutcome, Usage, VmOrder, VmServerState, every
 from tests.contract.providers.benches import BROKEN_HOST, STUCK_HOST
 
 if TYPE_CHECKING:
@@ -39,26 +39,6 @@ def _other(gpus: int, owner: str = OTHERS, host_id: str = "node-1") -> VmOrder:
 def _state(provider: VmProvider, owner: str = MINE) -> VmServerState | None:
     server = provider.server(owner)
     return server.state if server is not None else None
-
-
-def every_server(provider: VmProvider) -> list[VmServer]:
-    """All pages."""
-    page = provider.every_server()
-    found = [*page.entries]
-    while page.after is not None:
-        page = provider.every_server(page.after)
-        found.extend(page.entries)
-    return found
-
-
-def every_disk(provider: VmProvider) -> list[str]:
-    """All pages."""
-    page = provider.every_disk()
-    found = [*page.entries]
-    while page.after is not None:
-        page = provider.every_disk(page.after)
-        found.extend(page.entries)
-    return found
 
 
 # Starting
@@ -176,7 +156,7 @@ def test_two_concurrent_starts_of_one_run_succeed_with_one_server(vm_bench: VmBe
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().start(ORDER))
     assert provider.start(ORDER) is StartOutcome.STARTED
-    assert [server.owner for server in every_server(provider)] == [MINE]
+    assert [server.owner for server in every(provider.every_server)] == [MINE]
 
 
 # Stopping
@@ -264,7 +244,7 @@ def test_deleting_a_disk_may_be_repeated(vm_bench: VmBench) -> None:
     provider.delete_disk(VM)
     provider.delete_disk(VM)
     assert not provider.has_disk(VM)
-    assert every_disk(provider) == ["others"]
+    assert list(every(provider.every_disk)) == ["others"]
 
 
 # Lists and usage
@@ -274,8 +254,8 @@ def test_without_servers_every_response_is_empty(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     assert provider.server(MINE) is None
     assert provider.is_vacant("node-1", 0xFF)
-    assert every_server(provider) == []
-    assert every_disk(provider) == []
+    assert list(every(provider.every_server)) == []
+    assert list(every(provider.every_disk)) == []
     assert provider.usage([]) == {}
 
 
@@ -293,10 +273,10 @@ def test_the_pages_together_have_all_servers_and_all_disks(vm_bench: VmBench) ->
     for number, owner in enumerate(owners):
         provider.start(_other(1 << number, owner))
         provider.fence(owner)
-    found = every_server(provider)
+    found = list(every(provider.every_server))
     assert sorted(server.owner for server in found) == owners
     assert {server.owner: server.gpus for server in found} == {f"vm{n}-1": 1 << n for n in range(7)}
-    assert sorted(every_disk(provider)) == [f"vm{n}" for n in range(7)]
+    assert sorted(every(provider.every_disk)) == [f"vm{n}" for n in range(7)]
 
 
 def test_both_lists_agree_about_a_server(vm_bench: VmBench) -> None:
@@ -310,7 +290,7 @@ def test_both_lists_agree_about_a_server(vm_bench: VmBench) -> None:
     owners = [*(order.owner for order in orders), "c-1"]
     expected = [provider.server(owner) for owner in owners]
     assert len({server.state for server in expected if server}) == 4
-    found = {server.owner: server for server in every_server(provider)}
+    found = {server.owner: server for server in every(provider.every_server)}
     assert [found.pop(owner) for owner in owners] == expected
     assert found == {}
 
@@ -319,9 +299,9 @@ def test_a_server_that_is_gone_is_in_no_list(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
-    assert [server.state for server in every_server(provider)] == [VmServerState.DELETING]
+    assert [server.state for server in every(provider.every_server)] == [VmServerState.DELETING]
     vm_bench.while_a_server_goes()
-    assert every_server(provider) == []
+    assert list(every(provider.every_server)) == []
 
 
 def test_another_environment_sees_the_same_servers(vm_bench: VmBench) -> None:

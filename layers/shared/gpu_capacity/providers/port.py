@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Entry = TypeVar("Entry")
 
@@ -21,6 +21,15 @@ class Page(Generic[Entry]):
 
     entries: tuple[Entry, ...]
     after: str | None
+
+
+def every(list_page: Callable[[str | None], Page[Entry]]) -> Iterator[Entry]:
+    """The entries of all pages."""
+    page = list_page(None)
+    yield from page.entries
+    while page.after is not None:
+        page = list_page(page.after)
+        yield from page.entries
 
 
 class HoldState(StrEnum):

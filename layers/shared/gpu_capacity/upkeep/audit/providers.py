@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.providers.port import every
 from gpu_capacity.upkeep.audit.facts import Asked, Facts
 from gpu_capacity.upkeep.audit.findings import EndBooking, Finding, Kind, ReleasePart
 from gpu_capacity.vms.record import Vm
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from gpu_capacity.ports import Pause
-    from gpu_capacity.providers.port import HostProvider, Page, VmProvider
+    from gpu_capacity.providers.port import HostProvider, VmProvider
     from gpu_capacity.upkeep.audit.facts import Question
     from gpu_capacity.upkeep.audit.findings import TakeAway
 
@@ -31,7 +32,6 @@ _ATTEMPTS_MAX: Final = 3
 Freeing: TypeAlias = ReleasePart | EndBooking
 """Repairs after which hardware can be sold again."""
 
-Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
 
 
@@ -113,14 +113,14 @@ class Providers:
 
     def _list_hosts(self) -> dict[str, Any]:
         return {
-            "holds": tuple(_every(self.hosts.every_hold)),
-            "servers": tuple(_every(self.hosts.every_server)),
+            "holds": tuple(every(self.hosts.every_hold)),
+            "servers": tuple(every(self.hosts.every_server)),
         }
 
     def _list_vms(self) -> dict[str, Any]:
         return {
-            "vm_servers": tuple(_every(self.vms.every_server)),
-            "disks": frozenset(_every(self.vms.every_disk)),
+            "vm_servers": tuple(every(self.vms.every_server)),
+            "disks": frozenset(every(self.vms.every_disk)),
         }
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
@@ -131,11 +131,3 @@ class Providers:
             except ProviderUnavailable:
                 self.pause(attempt)
         return ask()
-
-
-def _every(list_page: Callable[[str | None], Page[Entry]]) -> Iterator[Entry]:
-    page = list_page(None)
-    yield from page.entries
-    while page.after is not None:
-        page = list_page(page.after)
-        yield from page.entries

@@ -9,41 +9,13 @@ import pytest
 from testkit.handlers import arrangements, sample_events
 from testkit.handlers.sample_events import with_headers, with_query
 from testkit.sample_fleet import SAMPLE_ORGANIZATION
+from tools.openapi.reservation_examples import UNIT
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer, Stage
 
-_GB300 = {
-    "accelerator": "GB300",
-    "unit": "NVL72",
-    "deviceTypeResourceClass": "GB300_HOST",
-    "hostsPerUnit": 18,
-    "cpusPerUnit": 2592,
-    "gpusPerUnit": 72,
-    "gpuMemoryPerUnit": 20736,
-    "memoryPerUnit": 17280,
-    "host": {
-        "cpus": 144,
-        "memory": 960,
-        "disk": 0,
-        "gpu": {
-            "vendor": "NVIDIA",
-            "model": "GB300",
-            "physicalCount": 4,
-            "logicalCount": 4,
-            "memory": 288,
-        },
-        "architecture": "aarch64",
-    },
-}
-LONDON = _GB300 | {
-    "regionId": "uk-lon-1",
-    "machineFlavorId": "g.72.gb300.pinned",
-    "availableUnitCount": 4,
-    "largestContiguousUnitCount": 3,
-    "totalCount": 8,
-}
-CHICAGO = _GB300 | {
+LONDON = UNIT
+CHICAGO = UNIT | {
     "regionId": "us-chi-1",
     "machineFlavorId": "gb300-nvl72-metal",
     "availableUnitCount": 2,

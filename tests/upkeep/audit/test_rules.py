@@ -14,11 +14,12 @@ from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.providers.port import Hold, HoldState, Server, ServerState
-from gpu_capacity.reservations.record import Reservation, Run, Status
+from gpu_capacity.reservations.record import Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import Asked, Facts, Question, Side, Table
 from gpu_capacity.upkeep.audit.findings import Finding, Kind, ReleasePart, TakeAway
-from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, pod
+from testkit.reservations import reservation
+from testkit.world import GB300, ORGANIZATION, REGION, pod
 
 ID = "d0d457bf-39a1-490a-8d72-97f0009aee43"
 POD = pod("pod1", 4)
@@ -27,28 +28,16 @@ RECORD = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, ID))
 QUOTA = Side.of(Table.HOLDERS, keys.quota(ORGANIZATION, "GB300"))
 TAG = holder_tag(ID)
 
-RESERVATION = Reservation(
+RESERVATION = reservation(
     id=ID,
-    organization_id=ORGANIZATION,
-    project_id=PROJECT,
-    name="training",
-    description=None,
-    tags=(),
-    region_id=REGION,
-    accelerator="GB300",
-    unit="NVL72",
     count=2,
-    flavor_id=GB300.id,
     hosts_per_unit=2,
     runs=(Run(Placement("pod1", 1, 2), TAG),),
     topology_hash=topology_hash((REGION, "GB300", "NVL72"), "pod1", POD.between(1, 2)),
     hardware=b"hardware",
     status=Status.PROVISIONED,
-    created_at=1_780_000_000,
-    created_by="john.doe@example.com",
-    fingerprint="f",
-    keyed=False,
     counted=True,
+    unsettled_since=None,
 )
 WELL = Facts(
     owners={CLAIMS: PodOwners("pod1", 1, {1: TAG, 2: TAG})},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import CapacityError, ProviderUnavailable
 from gpu_capacity.providers.port import (
@@ -29,6 +29,14 @@ TROUBLE_SECONDS_MAX: Final = 400
 """Longer than the timeout of provisioning, so that some of it fails."""
 
 _TROUBLES: Final = ("hangs", "fails", "stays")
+_SERVER_IN: Final[dict[str, Any]] = {
+    "hangs": {"state": ServerState.BUILDING},
+    "fails": {"state": ServerState.FAILED, "message": "in trouble"},
+}
+_HOLD_IN: Final[dict[str, Any]] = {
+    "hangs": {"state": HoldState.PREPARING},
+    "fails": {"state": HoldState.UNFIT, "message": "in trouble"},
+}
 BROKEN_IMAGE: Final = "d5c7154a-b317-4870-b087-1598920dead0"
 """No server boots it."""
 
@@ -188,23 +196,10 @@ class Provider(Troubled):
             self._perhaps_stuck(boot_of(owner, host_id, generation))
 
     def _seen_server(self, server: Server) -> Server:
-        if server.state is ServerState.RUNNING:
-            match self._trouble(boot_of(server.owner, server.host_id, server.generation)):
-                case "hangs":
-                    return replace(server, state=ServerState.BUILDING)
-                case "fails":
-                    return replace(server, state=ServerState.FAILED, message="in trouble")
-                case _:
-                    pass
-        return server
+        boot = boot_of(server.owner, server.host_id, server.generation)
+        trouble = self._trouble(boot) if server.state is ServerState.RUNNING else ""
+        return replace(server, **_SERVER_IN.get(trouble, {}))
 
     def _seen(self, hold: Hold) -> Hold:
-        if hold.state is HoldState.HELD:
-            match self._trouble(hold.host_id):
-                case "hangs":
-                    return replace(hold, state=HoldState.PREPARING)
-                case "fails":
-                    return replace(hold, state=HoldState.UNFIT, message="in trouble")
-                case _:
-                    pass
-        return hold
+        trouble = self._trouble(hold.host_id) if hold.state is HoldState.HELD else ""
+        return replace(hold, **_HOLD_IN.get(trouble, {}))

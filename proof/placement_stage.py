@@ -7,7 +7,6 @@ just been accepted. The module has the operations of clients and tasks there, fo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +18,12 @@ from gpu_capacity.reservations.create import create_reservation
 from proof.cloud import DELETE_SECONDS, Cloud
 from proof.faults import Work
 from proof.fleet import LONDON, Fleet
-from proof.placements import IMAGES, Placements, rolling, spec_of, wish
+from proof.placements import IMAGES, Placements, wish
 from proof.reservations import NOWHERE, Reservations
 from proof.scene import Beginning
 from proof.stage import CALM_PROFILE, Stage
 from testkit.items import PLACEMENT, RESERVATION
+from testkit.placements import rolling, spec_of
 from testkit.state_machine import Execution
 from testkit.workflow.definitions import definition, run_step
 from testkit.world import ORGANIZATION, caller, request
@@ -68,8 +68,8 @@ def updating() -> Stage:
     stage = running()
     cloud, services = _on(stage, 2)
     identity = _id(stage.holders["first"])
-    spec = spec_of(get_placement(services, caller(), identity, NOWHERE).placement)
-    spec = replace(spec, image_id=IMAGES[1])
+    placed = get_placement(services, caller(), identity, NOWHERE).placement
+    spec = spec_of(placed, image_id=IMAGES[1])
     update_placement(services, caller(), identity, spec, NOWHERE)
     return Stage(cloud.db, stage.seconds, stage.holders, ())
 

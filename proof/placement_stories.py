@@ -9,9 +9,10 @@ from gpu_capacity.providers.port import PowerAction
 from proof.fleet import LONDON
 from proof.host_provider import BROKEN_IMAGE
 from proof.placement_servers import PlacementServers
-from proof.placements import IMAGES, Placements, rolling, wish
+from proof.placements import IMAGES, Placements, wish
 from proof.reservations import Reservations
 from testkit.items import PLACEMENT, RESERVATION
+from testkit.placements import rolling
 from testkit.world import request
 
 if TYPE_CHECKING:

@@ -14,28 +14,28 @@ from gpu_capacity.placements.read import PlacementFilter, get_placement, list_pl
 from gpu_capacity.placements.record import (
     MANUAL,
     Constraints,
-    StrategyType,
     Unsatisfiable,
     UpdateStrategy,
 )
-from gpu_capacity.placements.request import PlacementRequest, PlacementSpec
 from gpu_capacity.placements.update import update_placement
 from proof.fleet import REGIONS
 from proof.host_provider import BROKEN_IMAGE
 from proof.placement_servers import PlacementServers
 from proof.reservations import NOWHERE, Reservations
 from proof.visible import Seen
+from testkit import placements
 from testkit.items import CLAIMING, GONE, PLACEMENT, RESERVATION
+from testkit.placements import rolling, spec_of
 from testkit.world import request as reservation_request
 
 if TYPE_CHECKING:
     from gpu_capacity.placements.record import Placement
+    from gpu_capacity.placements.request import PlacementRequest
     from proof.faults import Work
     from proof.placement_rules import Watch
     from proof.tenants import Tenant
     from testkit.items import RecordKey
 
-NETWORK: Final = "b1946ac9-2492-4d23-8a5b-0c3e7d3d1f11"
 IMAGES: Final = (*(f"d5c7154a-b317-4870-b087-15989200000{n}" for n in range(4)), BROKEN_IMAGE)
 COUNTS: Final = (1, 1, 2, 2, 3, 4)
 BUDGETS: Final = ("1", "2", "50%", None)
@@ -169,7 +169,7 @@ class Placements:
         known = self.get(who, holder)
         if known is None:
             return
-        spec = replace(spec_of(known), **changes)
+        spec = spec_of(known, **changes)
 
         def read(answer: Any, work: Work) -> None:
             if isinstance(answer, ObservedPlacement):
@@ -264,40 +264,11 @@ def request(who: Tenant, home: RecordKey) -> PlacementRequest:
 
 def wish(home: RecordKey, count: int, **changes: Any) -> PlacementRequest:
     """A placement of so many servers under a reservation: packed, with images as the customer puts them."""
-    spec = PlacementSpec(
-        count=count,
-        constraints=Constraints(Policy.PACK),
-        readiness=None,
-        image_id=IMAGES[0],
-        networking=None,
-        ssh_certificate_authority_id=None,
-        user_data=None,
-        strategy=None,
-    )
-    return PlacementRequest(_id_of(home, RESERVATION), NETWORK, "workers", None, (), replace(spec, **changes))
-
-
-def rolling(budget: str | None = None) -> UpdateStrategy:
-    """The service puts images on servers, so many at a time."""
-    return UpdateStrategy(StrategyType.ROLLING_UPDATE, budget is not None, budget)
+    return placements.wish(_id_of(home, RESERVATION), count, **({"image_id": IMAGES[0]} | changes))
 
 
 def _strategy(who: Tenant) -> UpdateStrategy:
     return who.draw.choice((UpdateStrategy(), rolling(who.draw.choice(BUDGETS))))
-
-
-def spec_of(placement: Placement) -> PlacementSpec:
-    """The spec as the API shows it."""
-    return PlacementSpec(
-        count=placement.count,
-        constraints=placement.constraints,
-        readiness=placement.readiness,
-        image_id=placement.image_id,
-        networking=placement.networking,
-        ssh_certificate_authority_id=placement.ssh_certificate_authority_id,
-        user_data=placement.user_data,
-        strategy=placement.strategy,
-    )
 
 
 def _judge_refusal(who: Tenant, wanted: PlacementRequest, watch: Watch, answer: Any, work: Work) -> None:

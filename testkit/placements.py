@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.placement.servers import Policy
 from gpu_capacity.placements.create import create_placement
-from gpu_capacity.placements.record import Constraints, Placement, PlacementStatus
+from gpu_capacity.placements.record import (
+    Constraints,
+    Placement,
+    PlacementStatus,
+    StrategyType,
+    UpdateStrategy,
+)
 from gpu_capacity.placements.request import PlacementRequest, PlacementSpec
 from testkit.reservations import RESERVATION_ID, provision, reserve, stored
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, caller
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     from testkit.world import World
 
 PLACEMENT_ID = "c20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3"
+NETWORK = "b1946ac9-2492-4d23-8a5b-0c3e7d3d1f11"
 
 
 def placement(**changes: Any) -> Placement:
@@ -33,7 +40,7 @@ def placement(**changes: Any) -> Placement:
         region_id=REGION,
         flavor_id=GB300.id,
         pod_id="pod1",
-        network_id="b1946ac9-2492-4d23-8a5b-0c3e7d3d1f11",
+        network_id=NETWORK,
         count=4,
         hosts=((2, 0b1101), (3, 0b1)),
         constraints=Constraints(Policy.PACK),
@@ -64,13 +71,24 @@ def wish(reservation_id: str, count: int = 1, **changes: Any) -> PlacementReques
     )
     base = PlacementRequest(
         reservation_id=reservation_id,
-        network_id="b1946ac9-2492-4d23-8a5b-0c3e7d3d1f11",
+        network_id=NETWORK,
         name="workers",
         description=None,
         tags=(),
         spec=replace(spec, **changes),
     )
     return replace(base, **named)
+
+
+def spec_of(placement: Placement, **changes: Any) -> PlacementSpec:
+    """The spec of a placement as the API shows it, with changes."""
+    shown = {field.name: getattr(placement, field.name) for field in fields(PlacementSpec)}
+    return PlacementSpec(**shown | changes)
+
+
+def rolling(budget: str | None = None) -> UpdateStrategy:
+    """The service puts images on servers, so many at a time."""
+    return UpdateStrategy(StrategyType.ROLLING_UPDATE, budget is not None, budget)
 
 
 def provisioned(world: World, units: int = 2) -> Reservation:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.holders.steps import Step
-from gpu_capacity.placements.record import Placement, PlacementStatus, StrategyType, UpdateStrategy
+from gpu_capacity.placements.record import Placement, PlacementStatus
 from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.providers.port import (
     ActionOutcome,
@@ -240,14 +240,6 @@ class Bench:
         self.change(
             status=PlacementStatus.DEPROVISIONING, deleted_at=now, unsettled_since=now, attempt=attempt
         )
-
-
-def rolling(max_unavailable: str | None = None) -> UpdateStrategy:
-    return UpdateStrategy(
-        StrategyType.ROLLING_UPDATE,
-        rolling_update=max_unavailable is not None,
-        max_unavailable=max_unavailable,
-    )
 
 
 def provisioned_bench(**changes: Any) -> Bench:

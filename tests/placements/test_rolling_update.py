@@ -12,7 +12,8 @@ from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.progress import is_provisioned
 from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.providers.port import ActionOutcome, ServerState
-from tests.placements.bench import NEW_IMAGE, Bench, is_settled, provisioned_bench, rolling
+from testkit.placements import rolling
+from tests.placements.bench import NEW_IMAGE, Bench, is_settled, provisioned_bench
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

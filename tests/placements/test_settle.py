@@ -14,8 +14,9 @@ from gpu_capacity.holders.steps import Step
 from gpu_capacity.placements.record import Networking, PlacementStatus
 from gpu_capacity.providers.port import DeployOutcome, HoldOutcome, ServerState
 from gpu_capacity.reservations.record import Status
+from testkit.placements import rolling
 from testkit.world import ORGANIZATION
-from tests.placements.bench import Bench, is_settled, provisioned_bench, rolling
+from tests.placements.bench import Bench, is_settled, provisioned_bench
 
 PROVISIONED, ERROR = PlacementStatus.PROVISIONED, PlacementStatus.ERROR
 DAY = 86_400

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,30 +21,11 @@ from gpu_capacity.placements.record import (
     UpdateStrategy,
 )
 from gpu_capacity.placements.update import update_placement
-from testkit.placements import found, place, provisioned, wish
+from testkit.placements import found, place, provisioned, spec_of
 from testkit.reservations import NOWHERE
 from testkit.world import World, caller
 
-if TYPE_CHECKING:
-    from gpu_capacity.placements.request import PlacementSpec
-
 ROLLING = UpdateStrategy(StrategyType.ROLLING_UPDATE)
-
-
-def spec_of(placement: Placement, **changes: Any) -> PlacementSpec:
-    """The placement's own spec with changes."""
-    own = wish(
-        "",
-        placement.count,
-        constraints=placement.constraints,
-        readiness=placement.readiness,
-        image_id=placement.image_id,
-        networking=placement.networking,
-        ssh_certificate_authority_id=placement.ssh_certificate_authority_id,
-        user_data=placement.user_data,
-        strategy=placement.strategy,
-    )
-    return replace(own.spec, **changes)
 
 
 def update(world: World, placement: Placement, **changes: Any) -> ObservedPlacement:

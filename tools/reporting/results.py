@@ -36,6 +36,7 @@ _JUDGES: Final = (
     *("proof", "testkit/dynamodb", "testkit/vms", "testkit/workflow/definitions.py"),
     *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/state_machine_definition.py"),
     *("testkit/world.py", "testkit/doubles.py", "testkit/auditor", "testkit/items.py", "testkit/placed.py"),
+    *("testkit/placements.py", "testkit/reservations.py"),
 )
 """Folders and files beside the product that the simulation runs."""
 

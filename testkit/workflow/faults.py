@@ -57,6 +57,12 @@ class Disturbed:
         return run()
 
 
+def numbered(calls: list[Call]) -> tuple[tuple[str, int], ...]:
+    """The steps of the calls, each with the number of its call, from 1."""
+    steps = [call.step for call in calls]
+    return tuple((step, steps[: place + 1].count(step)) for place, step in enumerate(steps))
+
+
 def fails(_run: Run) -> Any:
     """Fail before the step runs."""
     raise TaskError("Lambda.Unknown", "killed before it began")

@@ -4,19 +4,27 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.errors import WorkflowUnavailable
 from gpu_capacity.ports import WorkflowState
 
-MACHINES = {"provision": "arn:aws:states:us-east-1:000000000000:stateMachine:prov"}
-EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:prov:one"
-DOWN = EndpointConnectionError(endpoint_url="https://states.invalid/")
+MACHINES = {"provision": "arn:aws:states:us-east-1:000000000000:stateMachine:stack-provision"}
+EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:stack-provision:one"
 
 
 def _error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "any text"}}, "StartExecution")
+    return ClientError({"Error": {"Code": code, "Message": "decides nothing"}}, "StartExecution")
+
+
+FAILURES = [
+    _error("ThrottlingException"),
+    _error("StateMachineDoesNotExist"),
+    _error("AccessDeniedException"),
+    ReadTimeoutError(endpoint_url="https://states.invalid/"),
+    EndpointConnectionError(endpoint_url="https://states.invalid/"),
+]
 
 
 class Client:
@@ -60,7 +68,7 @@ def test_starting_under_a_used_name_is_no_error() -> None:
     assert not _workflows(Client(start=_error("ExecutionAlreadyExists"))).start("provision", "one", {})
 
 
-@pytest.mark.parametrize("error", [_error("ThrottlingException"), _error("StateMachineDoesNotExist"), DOWN])
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
 def test_a_start_that_fails_raises(error: Exception) -> None:
     workflows = _workflows(Client(start=error))
 
@@ -91,7 +99,7 @@ def test_an_execution_that_never_existed_is_absent() -> None:
     assert workflows.state("provision", "one") is WorkflowState.ABSENT
 
 
-@pytest.mark.parametrize("error", [_error("ThrottlingException"), DOWN])
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
 def test_a_status_that_cannot_be_read_does_not_count_as_absent(error: Exception) -> None:
     workflows = _workflows(Client(describe=error))
 
@@ -104,7 +112,10 @@ def test_a_running_execution_is_stopped_with_a_reason() -> None:
 
     _workflows(client).stop("provision", "one", "deleted")
 
-    assert client.calls[-1] == ("stop", {"executionArn": EXECUTION, "cause": "deleted"})
+    assert client.calls == [
+        ("describe", {"executionArn": EXECUTION}),
+        ("stop", {"executionArn": EXECUTION, "cause": "deleted"}),
+    ]
 
 
 @pytest.mark.parametrize("answer", [{"status": "SUCCEEDED"}, _error("ExecutionDoesNotExist")])
@@ -116,7 +127,7 @@ def test_an_execution_that_does_not_run_is_left_alone(answer: Any) -> None:
     assert [call for call, _ in client.calls] == ["describe"]
 
 
-@pytest.mark.parametrize("error", [_error("ThrottlingException"), DOWN])
+@pytest.mark.parametrize("error", FAILURES, ids=repr)
 def test_a_stop_that_fails_raises(error: Exception) -> None:
     workflows = _workflows(Client(describe={"status": "RUNNING"}, stop=error))
 

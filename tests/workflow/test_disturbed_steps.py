@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from gpu_capacity.reservations.record import Status
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.definitions import function_of
-from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
+from testkit.workflow.faults import answers_first_of_two, dies_after, fails, numbered, runs_twice
 from testkit.workflow.stage import Stage
 from testkit.world import REGION
 from tests.workflow.scenarios import (
@@ -31,12 +30,7 @@ ONCE = [fails, dies_after, runs_twice, answers_first_of_two]
 def test_an_undisturbed_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
     stage, reservation = scenario.prepare()
     stage.run_all()
-    counts: Counter[str] = Counter()
-    taken = []
-    for call in stage.calls:
-        counts[call.step] += 1
-        taken.append((call.step, counts[call.step]))
-    assert tuple(taken) == scenario.steps
+    assert numbered(stage.calls) == scenario.steps
     assert stage.status(reservation) is scenario.ends_as
     stage.check_settled()
 

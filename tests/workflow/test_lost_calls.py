@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from testkit.dynamodb.hooks import Interceptor
 
-BEFORE = [throttled, internal_error, timeout_before, unreachable]
-AFTER = [timeout_after, internal_error]
+LOST = [
+    *(("before", fault) for fault in (throttled, internal_error, timeout_before, unreachable)),
+    *(("after", fault) for fault in (timeout_after, internal_error)),
+]
 
 
 def calls_of(scenario: Scenario) -> int:
@@ -27,25 +29,15 @@ def calls_of(scenario: Scenario) -> int:
     return stage.world.db.requests.total() - before
 
 
-@pytest.mark.parametrize("fault", BEFORE)
+@pytest.mark.parametrize(("moment", "fault"), LOST)
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_a_call_that_does_not_arrive_is_retried(scenario: Scenario, fault: Callable[[], Interceptor]) -> None:
+def test_a_call_that_does_not_arrive_or_whose_answer_is_lost_is_retried(
+    scenario: Scenario, moment: str, fault: Callable[[], Interceptor]
+) -> None:
     for number in range(calls_of(scenario)):
         stage, reservation = scenario.prepare()
-        hook = stage.world.db.before("*", fault(), skip=number)
-        stage.run_all()
-        assert hook.fired == 1
-        assert stage.status(reservation) is scenario.ends_as, f"call {number}"
-        assert stage.execution(scenario.execution, reservation).status is ExecutionStatus.SUCCEEDED
-        stage.check_settled()
-
-
-@pytest.mark.parametrize("fault", AFTER)
-@pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_a_call_that_timed_out_may_be_retried(scenario: Scenario, fault: Callable[[], Interceptor]) -> None:
-    for number in range(calls_of(scenario)):
-        stage, reservation = scenario.prepare()
-        hook = stage.world.db.after("*", fault(), skip=number)
+        intercept = getattr(stage.world.db, moment)
+        hook = intercept("*", fault(), skip=number)
         stage.run_all()
         assert hook.fired == 1
         assert stage.status(reservation) is scenario.ends_as, f"call {number}"

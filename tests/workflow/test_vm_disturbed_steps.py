@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.definitions import function_of
-from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
+from testkit.workflow.faults import answers_first_of_two, dies_after, fails, numbered, runs_twice
 from tests.workflow.vm_scenarios import (
     DISPENSABLE_STEPS,
     EVERY_SCENARIO,
@@ -56,12 +55,7 @@ def disturb_for_good(stage: VmStage, step: Step, how: Disturbance) -> Lasting:
 def test_an_undisturbed_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
     stage = scenario.prepare()
     stage.engine.settle()
-    counts: Counter[str] = Counter()
-    taken = []
-    for call in stage.engine.calls:
-        counts[call.step] += 1
-        taken.append((call.step, counts[call.step]))
-    assert tuple(taken) == scenario.steps
+    assert numbered(stage.engine.calls) == scenario.steps
     assert tuple(stage.statuses()) == scenario.ends_as
     stage.check_settled()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import pytest
@@ -101,14 +101,14 @@ def but(*values: Any, **reasons: str) -> Any:
     return pytest.param(*values, marks=pytest.mark.deviates(**reasons))
 
 
-def boto3_client(endpoint: str | None) -> Any:
+def boto3_client(endpoint: str | None, service: Literal["dynamodb", "stepfunctions"] = "dynamodb") -> Any:
     # Without retries, so that a refusal is returned immediately.
     config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20)
     credentials: dict[str, Any] = {}
     if "AWS_ACCESS_KEY_ID" not in os.environ:
         credentials = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     region = os.environ.get("AWS_REGION", REGION)
-    return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint, config=config, **credentials)
+    return boto3.client(service, region_name=region, endpoint_url=endpoint, config=config, **credentials)
 
 
 def with_table(name: str, client: Any) -> Backend:

@@ -10,13 +10,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from moto import mock_aws
 
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.emulator import emulator_python, running_emulator
+from tests.contract.dynamodb.backends import boto3_client
 from tests.contract.providers.benches import HOST_BENCHES, VM_BENCHES
 
 if TYPE_CHECKING:
@@ -25,28 +24,17 @@ if TYPE_CHECKING:
     from tests.contract.providers.benches import HostBench, VmBench
 
 
-def _client(endpoint: str | None) -> Any:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        endpoint_url=endpoint,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
-    )
-
-
 @pytest.fixture(scope="package")
 def emulator_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with running_emulator(emulator_python(), tmp_path_factory.mktemp("emulator")) as url:
-        yield _client(url)
+        yield boto3_client(url)
 
 
 def _made_over(stack: ExitStack, name: str, request: pytest.FixtureRequest) -> Any:
     match name.rpartition("-")[2]:
         case "moto":
             stack.enter_context(mock_aws())
-            return _client(None)
+            return boto3_client(None)
         case "emulator":
             return request.getfixturevalue("emulator_client")
         case _:

@@ -11,14 +11,13 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
-import boto3
 import pytest
-from botocore.config import Config
 from moto import mock_aws
 
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from testkit.doubles import RecordedWorkflows
 from testkit.emulator import emulator_python, running_emulator
+from tests.contract.dynamodb.backends import boto3_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,24 +83,13 @@ class StepFunctionsBench:
 
     def unreachable(self) -> Workflows:
         # No process listens on the port of the discard protocol.
-        return StepFunctionsWorkflows(_client("http://127.0.0.1:9"), self._arns)
-
-
-def _client(endpoint: str | None) -> Any:
-    return boto3.client(
-        "stepfunctions",
-        region_name="us-east-1",
-        endpoint_url=endpoint,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20),
-    )
+        return StepFunctionsWorkflows(boto3_client("http://127.0.0.1:9", "stepfunctions"), self._arns)
 
 
 @pytest.fixture(scope="package")
 def emulator_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with running_emulator(emulator_python(), tmp_path_factory.mktemp("emulator")) as url:
-        yield _client(url)
+        yield boto3_client(url, "stepfunctions")
 
 
 @pytest.fixture(params=["recorded", "moto", "emulator"])
@@ -110,6 +98,6 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield RecordedBench()
     elif request.param == "moto":
         with mock_aws():
-            yield StepFunctionsBench(_client(None))
+            yield StepFunctionsBench(boto3_client(None, "stepfunctions"))
     else:
         yield StepFunctionsBench(request.getfixturevalue("emulator_client"))

@@ -78,6 +78,7 @@ def visible_holder(
     organizations: frozenset[str] = frozenset(),
     *,
     shown: bool = True,
+    own: bool = False,
 ) -> P:
     """A record that the caller may see.
 
@@ -87,6 +88,7 @@ def visible_holder(
         holder_id: as sent by the client.
         organizations: where to look; empty for all of the caller's. An operator may name any.
         shown: false for records that are claiming as well.
+        own: true for records of the caller's own organizations and projects only, even for an operator.
 
     Raises:
         NotFound: the caller may see no such holder of this id.
@@ -94,6 +96,7 @@ def visible_holder(
     found = None
     if is_holder_id(holder_id):
         found = store.get_in(caller.organizations_to_search(organizations), holder_id, shown=shown)
-    if found is None or not caller.may_see(found.organization_id, found.project_id):
+    allows = caller.owns if own else caller.may_see
+    if found is None or not allows(found.organization_id, found.project_id):
         raise NotFound(f"the {store.noun} does not exist")
     return found

@@ -14,7 +14,7 @@ class NeighbourWish:
     """What servers are to use, and where they will be.
 
     Each name is the owner's id, or a name for people such as ``ubuntu-24.04``, and has the form that the API
-    takes. ``architecture`` is that of the hosts. An empty ``network_id`` names none: a change of the image
+    takes. ``architecture`` is that of the hosts. ``network_id`` is ``None`` for a change of the image, which
     names the image alone.
     """
 

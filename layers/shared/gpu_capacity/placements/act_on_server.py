@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import NotFound, StateConflict
+from gpu_capacity.errors import StateConflict
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.holders.workflows import start_workflow
@@ -111,9 +111,7 @@ def _wanted(
 ) -> tuple[Placement, int]:
     """The placement and the ordinal of the server that a request names."""
     caller.require(Permission.OPERATE_PLACEMENTS)
-    placement = visible_holder(services.placements, caller, placement_id, organizations)
-    if not caller.owns(placement.organization_id, placement.project_id):
-        raise NotFound("the placement does not exist")
+    placement = visible_holder(services.placements, caller, placement_id, organizations, own=True)
     ordinal = ordinal_of(placement, server_id)
     if placement.status is PlacementStatus.DEPROVISIONING:
         raise StateConflict("the placement is being deleted")

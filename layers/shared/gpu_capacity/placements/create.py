@@ -85,7 +85,7 @@ def create_placement(
         TryAgain: nothing is wrong with the request; a retry may succeed.
     """
     caller.require(Permission.CREATE_PLACEMENTS)
-    reservation = _reservation(services, caller, request.reservation_id)
+    reservation = visible_holder(services.reservations, caller, request.reservation_id, own=True)
     fingerprint = request.fingerprint()
     first = find_earlier_try(
         services, reservation.organization_id, caller.subject, fingerprint, idempotency_key
@@ -115,18 +115,6 @@ def create_placement(
     _audit(services, caller, placement, "accepted")
     start_workflow(services, placement)
     return ObservedPlacement(placement, counts_of(placement, ()))
-
-
-def _reservation(services: Needs, caller: Caller, reservation_id: str) -> Reservation:
-    """The reservation that a request names.
-
-    Raises:
-        NotFound: it does not exist, or is not of the caller's organizations and projects.
-    """
-    found = visible_holder(services.reservations, caller, reservation_id)
-    if not caller.owns(found.organization_id, found.project_id):
-        raise NotFound("the reservation does not exist")
-    return found
 
 
 def _draft(

@@ -10,42 +10,24 @@ from gpu_capacity.neighbours.port import NeighbourWish
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from gpu_capacity.holders.project_scoped import ProjectScoped
     from gpu_capacity.holders.roles import HasInventory
     from gpu_capacity.neighbours.roles import HasNeighbours
 
     class Needs(HasInventory, HasNeighbours, Protocol):
         """What the functions of this module work with."""
 
-    class Place(Protocol):
-        """What says where the servers are: a reservation or a placement."""
-
-        @property
-        def organization_id(self) -> str:
-            """The organization."""
-
-        @property
-        def project_id(self) -> str:
-            """The project."""
-
-        @property
-        def region_id(self) -> str:
-            """The region of the hosts."""
-
-        @property
-        def flavor_id(self) -> str:
-            """The flavor of the hosts."""
-
 
 def check_names(
     services: Needs,
-    place: Place,
+    place: ProjectScoped,
     image_id: str,
     *,
     network_id: str | None = None,
     security_groups: tuple[str, ...] = (),
     ssh_certificate_authority_id: str | None = None,
 ) -> None:
-    """Check that servers on these hosts can use all that is named.
+    """Check that servers on hosts of a reservation or a placement can use all that is named.
 
     Raises:
         NotFound: something of that name does not exist.

@@ -52,9 +52,7 @@ def update_placement(
             workflow in every attempt.
     """
     caller.require(Permission.UPDATE_PLACEMENTS)
-    first = placement = visible_holder(services.placements, caller, placement_id, organizations)
-    if not caller.owns(first.organization_id, first.project_id):
-        raise NotFound("the placement does not exist")
+    first = placement = visible_holder(services.placements, caller, placement_id, organizations, own=True)
     _check_unchanged(placement, spec)
     if spec.image_id != first.image_id:
         _check_image(services, first, spec.image_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.delete import delete_capacity_claim
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
-from gpu_capacity.capacity_claims.record import WORKFLOW
+from gpu_capacity.capacity_claims.record import WORKFLOW, Allocation, CapacityClaim, ClaimStatus
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
 from gpu_capacity.capacity_claims.update import update_capacity_claim
@@ -16,18 +17,47 @@ from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from testkit.auditor import audit
 from testkit.reservations import tear_down
-from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, caller, request
+from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
-    from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.runtime.services import Services
 
 LONDON, CHICAGO, TEXAS = "uk-lon-1", "us-chi-1", "us-tex-1"
 CUSTOMER = "CAPACITY_TYPE_CUSTOMER"
 OTHER_ORGANIZATION = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
 ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d10"
+NOW = 1_780_000_000
 ROUNDS_MAX = 200
+
+
+def owned(zone: str, pod: str, position: int, hosts: int) -> Allocation:
+    """Some hosts of a domain."""
+    return Allocation(zone, GB300.id, pod, position, hosts)
+
+
+def record(
+    count: int, *allocations: Allocation, zones: tuple[str, ...] = (LONDON, CHICAGO), **changes: Any
+) -> CapacityClaim:
+    """A claim that was just accepted, with these allocations."""
+    base = CapacityClaim(
+        id=ID,
+        organization_id=ORGANIZATION,
+        name="inference",
+        instance_id=INSTANCE_TYPE,
+        instance_count=count,
+        zones=zones,
+        capacity_type=CUSTOMER,
+        status=ClaimStatus.CREATING,
+        created_at=NOW,
+        created_by="john.doe@example.com",
+        updated_at=NOW,
+        fingerprint="",
+        supplied=True,
+        counted=False,
+        allocations=allocations,
+    )
+    return replace(base, **changes)
 
 
 def wish(count: int, *zones: str) -> Resources:

@@ -14,13 +14,13 @@ from gpu_capacity.inventory.bookings import Booking
 from gpu_capacity.reservations.claiming import ATTEMPTS_MAX
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.planning import plan_run
-from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.reservations.runs import POD, own_write
-from testkit.world import GB300
+from testkit.reservations import reservation
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.reservations.planning import Plan
+    from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.reservations.request import ReservationRequest
     from gpu_capacity.runtime.services import Services
 
@@ -39,12 +39,12 @@ def reserve_in_one_transaction(
     draft = _draft(services, request)
     plan = plan_run(services, draft, 0, fresh=False)
     for attempt in range(ATTEMPTS_MAX):
-        reservation = plan.applied_to(draft)
-        match _accept(services, database, reservation, plan):
+        made = plan.applied_to(draft)
+        match _accept(services, database, made, plan):
             case Committed():
                 place = (draft.region_id, draft.flavor_id, plan.placement.pod_id)
-                services.inventory.note_booking(place, _booking(reservation, plan), plan.basis.version)
-                return reservation
+                services.inventory.note_booking(place, _booking(made, plan), plan.basis.version)
+                return made
             case Refused(items):
                 item = items[POD]
                 assert item is not None
@@ -54,13 +54,11 @@ def reserve_in_one_transaction(
     raise RaceLost("other requests won every attempt")
 
 
-def _accept(
-    services: Services, database: Database, reservation: Reservation, plan: Plan
-) -> Committed | Refused:
-    place = (reservation.region_id, reservation.flavor_id, plan.placement.pod_id)
+def _accept(services: Services, database: Database, made: Reservation, plan: Plan) -> Committed | Refused:
+    place = (made.region_id, made.flavor_id, plan.placement.pod_id)
     table = services.inventory.table
-    claim = own_write(table, place, _booking(reservation, plan), plan.basis)
-    item, values = encode_reservation(reservation), free_at(reservation.created_at)
+    claim = own_write(table, place, _booking(made, plan), plan.basis)
+    item, values = encode_reservation(made), free_at(made.created_at)
     record = Put(RECORD, services.reservations.table, item, IS_FREE, {}, values)
     attempt = 0
     while isinstance(outcome := database.commit(claim, record), Busy):
@@ -69,33 +67,23 @@ def _accept(
     return outcome
 
 
-def _booking(reservation: Reservation, plan: Plan) -> Booking:
-    return Booking(plan.tag, plan.placement.start, plan.placement.count, reservation.created_at)
+def _booking(made: Reservation, plan: Plan) -> Booking:
+    return Booking(plan.tag, plan.placement.start, plan.placement.count, made.created_at)
 
 
 def _draft(services: Services, request: ReservationRequest) -> Reservation:
     now = services.clock.now()
-    return Reservation(
+    return reservation(
         id=holder_id(services.ids.random_bytes()),
         organization_id=request.organization_id,
         project_id=request.project_id,
-        name=request.name,
-        description=request.description,
-        tags=request.tags,
         region_id=request.region_id,
-        accelerator=request.accelerator,
-        unit=request.unit,
         count=request.count,
-        flavor_id=GB300.id,
         hosts_per_unit=1,
         runs=(),
         topology_hash=None,
-        status=Status.PENDING,
         created_at=now,
-        created_by="john.doe@example.com",
         fingerprint=request.fingerprint(),
-        keyed=False,
-        counted=False,
         unsettled_since=now,
         life=new_life(services.ids.random_bytes()),
         revision=1,

@@ -20,10 +20,10 @@ from gpu_capacity.capacity_claims.record import (
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.tombstones import encode_tombstone
-from testkit.claims import LONDON
+from testkit.claims import LONDON, NOW, owned, record
 from testkit.dynamodb.sizes import item_bytes
 from testkit.searching import examples
-from tests.capacity_claims.test_claim_rules import NOW, claims, owned, record
+from tests.capacity_claims.test_claim_rules import claims
 
 ITEM_BYTES_MAX = 400 * 1024
 LONGEST = "x" * 63

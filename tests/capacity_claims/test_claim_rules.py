@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.capacity_claims.record import (
-    Allocation,
     CapacityClaim,
     ClaimStatus,
     ZoneReason,
@@ -24,38 +23,8 @@ from gpu_capacity.capacity_claims.rounds import (
     PODS_PER_ROUND_MAX,
     to_give_back,
 )
-from testkit.claims import CHICAGO, CUSTOMER, ID, LONDON, TEXAS
+from testkit.claims import CHICAGO, LONDON, NOW, TEXAS, owned, record
 from testkit.searching import examples
-from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION
-
-NOW = 1_780_000_000
-
-
-def owned(zone: str, pod: str, position: int, hosts: int) -> Allocation:
-    return Allocation(zone, GB300.id, pod, position, hosts)
-
-
-def record(
-    count: int, *allocations: Allocation, zones: tuple[str, ...] = (LONDON, CHICAGO), **changes: object
-) -> CapacityClaim:
-    base = CapacityClaim(
-        id=ID,
-        organization_id=ORGANIZATION,
-        name="inference",
-        instance_id=INSTANCE_TYPE,
-        instance_count=count,
-        zones=zones,
-        capacity_type=CUSTOMER,
-        status=ClaimStatus.CREATING,
-        created_at=NOW,
-        created_by="john.doe@example.com",
-        updated_at=NOW,
-        fingerprint="",
-        supplied=True,
-        counted=False,
-        allocations=allocations,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
 
 
 def given_back(claim: CapacityClaim) -> list[tuple[str, str, int, int]]:

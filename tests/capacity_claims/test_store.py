@@ -15,10 +15,9 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import QUOTA
 from gpu_capacity.holders.store import RECORD
 from gpu_capacity.holders.tries import Tries
-from testkit.claims import CHICAGO, ID, LONDON
+from testkit.claims import CHICAGO, ID, LONDON, owned, record
 from testkit.doubles import RecordedPause
 from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION
-from tests.capacity_claims.test_claim_rules import owned, record
 
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim

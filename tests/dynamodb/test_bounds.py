@@ -12,10 +12,10 @@ from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.tries import Tries
 from gpu_capacity.inventory import store as inventory_store
 from gpu_capacity.inventory import text
+from testkit.claims import record
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB, transaction_conflict
 from testkit.world import HOLDERS, World, create_tables, pod
-from tests.capacity_claims.test_claim_rules import record
 
 
 def test_the_limits_of_dynamodb_are_the_published_ones() -> None:

@@ -32,10 +32,10 @@ from gpu_capacity.reservations.items import (
     encode_reservation,
 )
 from gpu_capacity.reservations.record import Run, Status
+from testkit.claims import record
 from testkit.placements import PLACEMENT_ID
 from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
-from tests.capacity_claims.test_claim_rules import record
 
 OCCUPIED = "owgtqUkseTw-dPFod4PS3ow"
 """The attribute for the hosts of the placement with the sample id."""

@@ -39,13 +39,13 @@ from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placements.items import decode_placement, encode_placement
 from gpu_capacity.reservations.items import decode_reservation, encode_reservation
 from gpu_capacity.vms.items import decode_entry, decode_vm, encode_entry, encode_vm, roster_entry
+from testkit.claims import record
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.placements import PLACEMENT_ID
 from testkit.reservations import reservation
 from testkit.vms.record import OTHER, VM
 from testkit.vms.scene import GPU5090
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables, offering, pod
-from tests.capacity_claims.test_claim_rules import record
 from tests.placements.test_items import FULL
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.store import HolderStore, Kind
 from gpu_capacity.reservations.store import RESERVATIONS
 from gpu_capacity.vms.store import VMS
+from testkit.claims import record
 from testkit.reservations import reservation
 from testkit.vms.record import VM
 from testkit.world import HOLDERS
-from tests.capacity_claims.test_claim_rules import record
 
 if TYPE_CHECKING:
     from testkit.dynamodb import MemoryDynamoDB

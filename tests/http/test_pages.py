@@ -12,7 +12,7 @@ import pytest
 
 from gpu_capacity.access import IDENTITY_BYTES_MAX, Caller
 from gpu_capacity.capacity_claims.api.models import claim_entry
-from gpu_capacity.capacity_claims.record import ZONES_MAX, CapacityClaim, ClaimStatus, conditions_of
+from gpu_capacity.capacity_claims.record import ZONES_MAX, CapacityClaim, conditions_of
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.windows import entries_in
@@ -33,6 +33,7 @@ from gpu_capacity.reservations.record import (
     TAG_VALUE_BYTES_MAX,
     TAGS_MAX,
 )
+from testkit.claims import record
 from testkit.reservations import reservation
 from testkit.world import ORGANIZATION, offering
 
@@ -217,28 +218,14 @@ def largest_reservation() -> Observed:
         Tag(f"{n:02}" + WORST * (TAG_NAME_BYTES_MAX - 2), WORST * TAG_VALUE_BYTES_MAX)
         for n in range(TAGS_MAX)
     )
-    record = reservation(description=WORST * DESCRIPTION_BYTES_MAX, tags=tags)
-    return Observed(record, Health.HEALTHY, "sha256:" + "0" * 64, 1_780_000_000)
+    made = reservation(description=WORST * DESCRIPTION_BYTES_MAX, tags=tags)
+    return Observed(made, Health.HEALTHY, "sha256:" + "0" * 64, 1_780_000_000)
 
 
 def largest_claim() -> CapacityClaim:
     zones = tuple(f"{n:02}" + "z" * 61 for n in range(ZONES_MAX))
-    claim = CapacityClaim(
-        id="3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f",
-        organization_id=ORGANIZATION,
-        name="n" * 63,
-        instance_id="i" * 63,
-        instance_count=4000,
-        zones=zones,
-        capacity_type="CAPACITY_TYPE_SERVERLESS",
-        status=ClaimStatus.CREATING,
-        created_at=1_780_000_000,
-        created_by="john.doe@example.com",
-        updated_at=1_780_000_000,
-        fingerprint="",
-        supplied=True,
-        counted=False,
-    )
+    sizes = {"name": "n" * 63, "instance_id": "i" * 63, "capacity_type": "CAPACITY_TYPE_SERVERLESS"}
+    claim = record(4000, zones=zones, **sizes)
     return replace(claim, conditions=conditions_of(claim, {}, claim.created_at))
 
 

@@ -39,7 +39,7 @@ from gpu_capacity.upkeep.audit.findings import (
 from gpu_capacity.upkeep.audit.store import Tables
 from gpu_capacity.upkeep.audit.writes import actions_for
 from gpu_capacity.vms.items import encode_entry, encode_vm, roster_entry
-from testkit.claims import LONDON
+from testkit.claims import LONDON, record
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.reservations import reservation
 from testkit.vms.record import OTHER, VM
@@ -52,7 +52,6 @@ from testkit.world import (
     REGION,
     create_tables,
 )
-from tests.capacity_claims.test_claim_rules import record
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import Item

@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
-  token event sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
+  token event sync fleet-check cordon quota api-key audit openapi setup setup-stack setup-dev lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=
 
 fleet-check: setup-dev ## show what a fleet document would change and which holders it would touch: make fleet-check FILE= (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --stack "$(STACK)" --state "$(STATE)"
+
+cordon: setup-dev ## what takes no new holder: make cordon [REGION= POD= DOMAIN= HOST= REASON= LIFT=1] (STACK= STATE=)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.cordon --region "$(REGION)" --pod "$(POD)" --domain "$(DOMAIN)" \
+	  --host "$(HOST)" --reason "$(REASON)" --lift "$(LIFT)" --stack "$(STACK)" --state "$(STATE)"
 
 quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack, STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \

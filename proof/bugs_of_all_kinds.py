@@ -117,11 +117,10 @@ def _never_uncount(patches: Patches) -> None:
 
 def _sync_over_owners(patches: Patches) -> None:
     def wrapper(change: Any) -> Any:
-        def changed(table: str, sequence: int, before: Any, pod: Any) -> Any:
-            actions = change(table, sequence, before, pod)
+        def changed(*arguments: Any) -> Any:
             return [
                 Put(a.label, a.table, a.key | {"v": a.values[":new"]}) if isinstance(a, Update) else a
-                for a in actions
+                for a in change(*arguments)
             ]
 
         return changed

@@ -127,6 +127,7 @@ def a_file(tmp_path: Path) -> Path:
     [
         ("tools.dev_token", TOKEN),
         ("tools.quota", ORGANIZATION),
+        ("tools.cordon", []),
         ("tools.sync", []),
         ("tools.audit", []),
         ("tools.api_key", ["--org", "o"]),

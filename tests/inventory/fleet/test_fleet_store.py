@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX, transaction_item
 from gpu_capacity.errors import FeedRefusal
+from gpu_capacity.inventory.cordons import Cordons
 from gpu_capacity.inventory.fleet.model import FeedState
 from gpu_capacity.inventory.fleet.parsing import parse
 from gpu_capacity.inventory.fleet.store import (
@@ -65,9 +66,9 @@ def test_a_pod_changes_in_one_transaction_that_requires_document_version_and_fre
     reported = parse(raw(document(7, [region(pods=[pod("p1", racks=2)])]))).regions["r1"].pods["p1"]
     change = merge(before, reported, None)
 
-    actions = change_pod("inventory", 7, before, change)
+    actions = change_pod("inventory", 7, before, change, Cordons("r1"))
 
-    check, claims, shape, hosts = [transaction_item(action) for action in actions]
+    check, uncordoned, claims, shape, hosts = [transaction_item(action) for action in actions]
     assert check == {
         "ConditionCheck": {
             "TableName": "inventory",
@@ -75,6 +76,15 @@ def test_a_pod_changes_in_one_transaction_that_requires_document_version_and_fre
             "ConditionExpression": "#sequence = :sequence",
             "ExpressionAttributeNames": {"#sequence": "sequence"},
             "ExpressionAttributeValues": {":sequence": {"N": "7"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+    assert uncordoned == {
+        "ConditionCheck": {
+            "TableName": "inventory",
+            "Key": {"pk": {"S": "CORDONS"}, "sk": {"S": "REGION#r1"}},
+            "ConditionExpression": "attribute_not_exists(#v)",
+            "ExpressionAttributeNames": {"#v": "v"},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
@@ -101,7 +111,7 @@ def test_a_new_pod_requires_that_it_does_not_exist(world: FleetWorld) -> None:
     world.sync(document(7))
     change = merge(None, FLEET.regions["r1"].pods["p1"], None)
 
-    outcome = Database(world.db).commit(*change_pod(INVENTORY, 7, None, change))
+    outcome = Database(world.db).commit(*change_pod(INVENTORY, 7, None, change, Cordons("r1")))
 
     assert isinstance(outcome, Refused)
     assert list(outcome.items) == [OWNERS]
@@ -121,14 +131,14 @@ def test_the_longest_condition_fits_into_an_expression(world: FleetWorld) -> Non
     before = world.store.read_pod("r1", "none")
     known = merge(before, Pod("r1", "p1", "flavor-a", 0, domains), None)
     world.sync(document(1, [region(pods=[])]))
-    assert world.store.write_pod(1, None, known) == Committed()
+    assert world.store.write_pod(1, None, known, Cordons("r1")) == Committed()
 
     change = merge(world.pod("p1"), None, None)
-    _, claims, *_ = change_pod(INVENTORY, 1, world.pod("p1"), change)
+    _, _, claims, *_ = change_pod(INVENTORY, 1, world.pod("p1"), change, Cordons("r1"))
 
     assert len(change.vacated) == VACATED_MAX
     assert len(claims.request()["ConditionExpression"]) <= EXPRESSION_BYTES_MAX
-    assert world.store.write_pod(1, world.pod("p1"), change) == Committed()
+    assert world.store.write_pod(1, world.pod("p1"), change, Cordons("r1")) == Committed()
 
 
 def _domain(position: int, hosts: int = 1) -> Domain:

@@ -165,7 +165,7 @@ def _is_about_p1(parameters: dict[str, Any]) -> bool:
 
 def test_a_conflict_with_a_transaction_on_the_pod_is_retried(world: FleetWorld) -> None:
     world.sync(document(1))
-    world.db.before("transact_write_items", transaction_conflict(4, at=1), times=2)
+    world.db.before("transact_write_items", transaction_conflict(5, at=2), times=2)
 
     report = world.sync(without_rack(2, "p1", 3))
 

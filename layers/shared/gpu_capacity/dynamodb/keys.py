@@ -8,6 +8,7 @@ inventory   CATALOG                REGION#region      offerings, flavors and vis
 inventory   CLAIMS#region#flavor   POD#pod            the ownership item of a pod: small, hot
 inventory   SHAPES#region#flavor   POD#pod            the shape of a pod, for placement
 inventory   HOSTS#region           POD#pod            full topology of a pod: large, cold
+inventory   CORDONS                REGION#region      what operators have cordoned in a region
 holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
 holders     ORG#organization       CLAIM#id           a capacity claim, or its tombstone
 holders     ORG#organization       CLAIMNAME#name     which capacity claim has that name
@@ -93,6 +94,14 @@ CATALOG_PARTITION: Final = "CATALOG"
 def region(region_id: str) -> Key:
     """A region's catalogue entry."""
     return _key(CATALOG_PARTITION, REGION_PREFIX + region_id)
+
+
+CORDONS_PARTITION: Final = "CORDONS"
+
+
+def cordons(region_id: str) -> Key:
+    """The cordons of operators in a region."""
+    return _key(CORDONS_PARTITION, REGION_PREFIX + region_id)
 
 
 def owners_partition(region_id: str, flavor_id: str) -> str:

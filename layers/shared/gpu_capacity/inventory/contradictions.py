@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gpu_capacity.inventory.cordons import NO_CORDONS
 from gpu_capacity.inventory.merge import VACATED_MAX, PodChange, as_stored
 from gpu_capacity.inventory.model import Domain, Host, HostState
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
+    from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.merge import StoredPod
     from gpu_capacity.inventory.model import Offering, Pod
 
@@ -74,7 +76,9 @@ class Losses:
     present: AbstractSet[tuple[int, int, str]] | None
 
 
-def follow_losses(stored: StoredPod, losses: Losses, offering: Offering | None) -> PodChange:
+def follow_losses(
+    stored: StoredPod, losses: Losses, offering: Offering | None, cordons: Cordons = NO_CORDONS
+) -> PodChange:
     """Apply losses to the stored pod. No host, domain or position is added, removed or moved.
 
     Free positions where hosts become missing are ``vacated``: the write demands that they are still free. If
@@ -94,7 +98,9 @@ def follow_losses(stored: StoredPod, losses: Losses, offering: Offering | None) 
             else:
                 vacated.append(domain.position)
         domains.append(after)
-    return replace(as_stored(stored, tuple(domains), offering, tuple(vacated)), waiting=waiting)
+    return replace(
+        as_stored(stored, tuple(domains), offering, tuple(vacated), cordons=cordons), waiting=waiting
+    )
 
 
 def _worse(domain: Domain, losses: Losses, *, free: bool) -> Domain:

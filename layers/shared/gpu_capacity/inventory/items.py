@@ -20,11 +20,13 @@ from gpu_capacity.dynamodb.decoding import (
     rows,
     second,
     text,
+    text_or_none,
     texts,
     whole,
     whole_number,
 )
 from gpu_capacity.inventory.bookings import TAG_BYTES, Booking
+from gpu_capacity.inventory.cordons import Cordon, Cordons, Target
 from gpu_capacity.inventory.model import (
     Architecture,
     Domain,
@@ -217,6 +219,46 @@ def _domains(item: Mapping[str, Any]) -> tuple[Domain, ...]:
         for position, domain_id, name, cordoned, hosts in rows(
             json_list(item, "domains"), int, str, str, bool, list
         )
+    )
+
+
+def encode_cordons(cordons: Cordons) -> Item:
+    """The item about all cordons of operators in a region."""
+    return keys.cordons(cordons.region_id) | encode(
+        {
+            "v": cordons.revision,
+            "cordons": [
+                {
+                    **{name: value for name, value in _target(cordon.target).items() if value is not None},
+                    "reason": cordon.reason,
+                    "since": cordon.since,
+                    "by": cordon.by,
+                }
+                for cordon in cordons.entries
+            ],
+        }
+    )
+
+
+def _target(target: Target) -> dict[str, str | None]:
+    return {"pod": target.pod_id, "domain": target.domain_id, "host": target.host_id}
+
+
+@decoder
+def decode_cordons(item: Mapping[str, Any]) -> Cordons:
+    """Decode the item about a region's cordons."""
+    return Cordons(
+        region_id=item["sk"].removeprefix(keys.REGION_PREFIX),
+        revision=whole(item, "v"),
+        entries=tuple(
+            Cordon(
+                Target(text_or_none(row, "pod"), text_or_none(row, "domain"), text_or_none(row, "host")),
+                reason=text(row, "reason"),
+                since=second(row, "since"),
+                by=text(row, "by"),
+            )
+            for row in item["cordons"]
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.inventory.cordons import NO_CORDONS
 from gpu_capacity.inventory.model import Domain, Host, HostState, Pod, PodShape
 from gpu_capacity.inventory.units import shape_of
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
+    from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.model import Offering
 
 VACATED_MAX: Final = 100
@@ -89,6 +91,7 @@ def merge(
     reported: Pod | None,
     offering: Offering | None,
     elsewhere: AbstractSet[str] = frozenset(),
+    cordons: Cordons = NO_CORDONS,
 ) -> PodChange:
     """Merge the reported pod into the stored one.
 
@@ -97,6 +100,7 @@ def merge(
         reported: the pod in the document; ``None`` if it is absent there.
         offering: the region's offering of the flavor that the pod has after the merge, if there is one.
         elsewhere: ids of reported hosts that the inventory has in another pod.
+        cordons: of operators, in the region.
 
     Raises:
         ValueError: both pods are ``None``.
@@ -105,9 +109,9 @@ def merge(
     if base is None:
         raise ValueError("a pod that is neither stored nor reported")
     if stored and reported and stored.pod.flavor_id != reported.flavor_id:
-        return _with_another_flavor(stored, reported, offering)
+        return _with_another_flavor(stored, reported, offering, cordons)
     if stored and reported and stored.pod.domains == reported.domains and not elsewhere:
-        return as_stored(stored, stored.pod.domains, offering)
+        return as_stored(stored, stored.pod.domains, offering, cordons=cordons)
     version = stored.pod.version if stored else 0
     draft = _Draft(
         stored={d.position: d for d in stored.pod.domains} if stored else {},
@@ -118,12 +122,12 @@ def merge(
         ),
     ).settled()
     same = Pod(base.region_id, base.id, base.flavor_id, version, draft.domains())
-    changed = stored is None or same != stored.pod or shape_of(same, offering) != stored.shape
+    changed = stored is None or same != stored.pod or shape_of(same, offering, cordons) != stored.shape
     pod = replace(same, version=version + 1) if changed else same
     withheld = _absent(reported, pod)
     return PodChange(
         pod=pod,
-        shape=shape_of(pod, offering),
+        shape=shape_of(pod, offering, cordons),
         vacated=draft.vacated(),
         counts=_compare(stored.pod.domains if stored else (), pod.domains),
         changed=changed,
@@ -133,15 +137,20 @@ def merge(
 
 
 def as_stored(
-    stored: StoredPod, domains: tuple[Domain, ...], offering: Offering | None, vacated: tuple[int, ...] = ()
+    stored: StoredPod,
+    domains: tuple[Domain, ...],
+    offering: Offering | None,
+    vacated: tuple[int, ...] = (),
+    *,
+    cordons: Cordons = NO_CORDONS,
 ) -> PodChange:
     """The change that replaces the domains of the stored pod, each at a position that the pod already has."""
     same = replace(stored.pod, domains=domains)
-    changed = same != stored.pod or shape_of(same, offering) != stored.shape
+    changed = same != stored.pod or shape_of(same, offering, cordons) != stored.shape
     pod = replace(same, version=same.version + 1) if changed else same
     return PodChange(
         pod=pod,
-        shape=shape_of(pod, offering),
+        shape=shape_of(pod, offering, cordons),
         vacated=vacated,
         counts=_compare(stored.pod.domains, domains),
         changed=changed,
@@ -158,13 +167,15 @@ def flavor_after(stored: StoredPod | None, reported: Pod | None) -> str:
     return reported.flavor_id
 
 
-def _with_another_flavor(stored: StoredPod, reported: Pod, offering: Offering | None) -> PodChange:
+def _with_another_flavor(
+    stored: StoredPod, reported: Pod, offering: Offering | None, cordons: Cordons
+) -> PodChange:
     """Merge a pod that is reported with another flavor: empty it first, fill it later. Versions continue."""
     if stored.pod.domains:
-        emptied = merge(stored, None, offering)
+        emptied = merge(stored, None, offering, cordons=cordons)
         return replace(emptied, waiting=emptied.waiting + 1)
     empty = replace(stored.pod, flavor_id=reported.flavor_id)
-    return merge(StoredPod(empty, None, frozenset()), reported, offering)
+    return merge(StoredPod(empty, None, frozenset()), reported, offering, cordons=cordons)
 
 
 @dataclass(frozen=True, slots=True)

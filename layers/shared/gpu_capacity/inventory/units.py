@@ -12,12 +12,14 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.inventory.cordons import NO_CORDONS
 from gpu_capacity.inventory.model import DomainShape, HostState, PodShape
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.model import Domain, Offering, Pod
 
 
@@ -33,26 +35,30 @@ class Health(StrEnum):
     ERROR = "error"
 
 
-def shape_of(pod: Pod, offering: Offering | None) -> PodShape:
+def shape_of(pod: Pod, offering: Offering | None, cordons: Cordons = NO_CORDONS) -> PodShape:
     """Reduce a pod to what placement needs.
 
     Without an offering the pod sells no units, so no domain is complete. Hosts of any resource class are
     usable then, because parts of domains are sold by flavor alone.
+
+    A cordon of a domain changes neither ``usable`` nor ``complete``. A host that an operator has cordoned is
+    not usable, so its domain is not complete; it counts as in service, because health is about hardware.
     """
     return PodShape(
         region_id=pod.region_id,
         pod_id=pod.id,
         flavor_id=pod.flavor_id,
         version=pod.version,
-        domains=tuple(_domain_shape(domain, offering) for domain in pod.domains),
+        domains=tuple(_domain_shape(pod.id, domain, offering, cordons) for domain in pod.domains),
     )
 
 
-def _domain_shape(domain: Domain, offering: Offering | None) -> DomainShape:
+def _domain_shape(pod_id: str, domain: Domain, offering: Offering | None, cordons: Cordons) -> DomainShape:
     expected_class = offering.device_type_resource_class if offering else None
-    usable = 0
+    usable, cordoned_hosts = 0, cordons.hosts
     for host in domain.hosts:
-        if host.state is HostState.IN_SERVICE and expected_class in (None, host.resource_class):
+        sold = host.state is HostState.IN_SERVICE and host.id not in cordoned_hosts
+        if sold and expected_class in (None, host.resource_class):
             usable |= 1 << host.slot
     complete = (
         offering is not None
@@ -64,7 +70,7 @@ def _domain_shape(domain: Domain, offering: Offering | None) -> DomainShape:
         hosts=len(domain.hosts),
         usable=usable,
         complete=complete,
-        cordoned=domain.cordoned,
+        cordoned=domain.cordoned or cordons.covers(pod_id, domain),
         in_service=_in_service(domain),
         identity=identity_of(domain),
     )

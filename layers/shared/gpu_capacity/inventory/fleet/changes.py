@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.errors import FeedRefusal
 from gpu_capacity.inventory.contradictions import Losses, contradiction, follow_losses
+from gpu_capacity.inventory.cordons import Cordons
 from gpu_capacity.inventory.fleet.acceptance import Deferral, regions_that_drop_too_much, reported_pods
 from gpu_capacity.inventory.fleet.model import offering_of
 from gpu_capacity.inventory.merge import flavor_after, merge
@@ -41,6 +42,7 @@ class FleetChanges:
         self._fleet = fleet
         self._regions = stored.regions
         self._unreadable = stored.unreadable
+        self._cordons = dict(stored.cordons)
         self._pods: dict[PodKey, StoredPod] = {}
         self._place_of: dict[str, PodKey] = {}
         for key, pod in stored.pods.items():
@@ -55,6 +57,14 @@ class FleetChanges:
                     del self._place_of[host_id]
         self._pods[key] = pod
         self._place_of |= dict.fromkeys(_host_ids(pod), key)
+
+    def cordons(self, region_id: str) -> Cordons:
+        """What operators have cordoned in a region, as last read."""
+        return self._cordons.get(region_id, Cordons(region_id))
+
+    def update_cordons(self, cordons: Cordons) -> None:
+        """Replace what is known of a region's cordons."""
+        self._cordons[cordons.region_id] = cordons
 
     def stored(self, key: PodKey) -> StoredPod | None:
         """The stored pod as last read or written; ``None`` if there is none."""
@@ -84,14 +94,15 @@ class FleetChanges:
             deferral = Deferral(FeedRefusal.MOVES_HARDWARE, problem) if problem else None
         if deferral is None:
             offering = offering_of(self._region_after(region_id), flavor_after(stored, reported))
-            change = merge(stored, reported, offering, self._elsewhere(key))
+            change = merge(stored, reported, offering, self._elsewhere(key), self.cordons(region_id))
             if not change.changed or fits_into_an_item(change.pod.domains):
                 return change, None
             deferral = Deferral(FeedRefusal.POD_TOO_LARGE, "too many hosts for one pod; split it")
         if stored is None:
             return None, deferral
         offering = offering_of(self._region_after(region_id), stored.pod.flavor_id)
-        return follow_losses(stored, self._losses(key, deferral), offering), deferral
+        losses = self._losses(key, deferral)
+        return follow_losses(stored, losses, offering, self.cordons(region_id)), deferral
 
     def of_regions(self) -> Iterator[tuple[str, Region | None]]:
         """Yield (region id, new catalogue entry) in id order; ``None`` for an entry to be removed.

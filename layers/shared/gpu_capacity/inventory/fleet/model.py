@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.merge import StoredPod
     from gpu_capacity.inventory.model import Offering, Pod, Region
 
@@ -69,6 +70,8 @@ class StoredFleet:
     pods: Mapping[PodKey, StoredPod]
     unreadable: frozenset[PodKey] = frozenset()
     """Pods whose hosts or owners cannot be read. They are not in ``pods`` and must not be written."""
+    cordons: Mapping[str, Cordons] = field(default_factory=dict)
+    """What operators have cordoned, by region."""
 
 
 def offering_of(region: Region | None, flavor_id: str) -> Offering | None:

@@ -17,6 +17,7 @@ from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.decoding import decoder, second, text, texts, whole
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.inventory import items as inventory_items
+from gpu_capacity.inventory.cordons import Cordons
 from gpu_capacity.inventory.fleet.model import DIGEST_FORM, FeedState, StoredFleet
 from gpu_capacity.inventory.merge import StoredPod
 
@@ -38,6 +39,7 @@ HOSTS: Final = "hosts"
 LEFT_OWNERS: Final = "owners of the old flavor"
 LEFT_SHAPE: Final = "shape of the old flavor"
 REGION: Final = "region"
+CORDONS: Final = "cordons"
 
 RESET: Final = "reset"
 """Stored instead of a digest when an operator has set the sequence, so that no document belongs to it."""
@@ -76,7 +78,9 @@ def accept_document(table: str, fleet: Fleet) -> Update:
     )
 
 
-def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodChange) -> list[Action]:
+def change_pod(
+    table: str, sequence: int, before: StoredPod | None, change: PodChange, cordons: Cordons
+) -> list[Action]:
     """The one transaction that changes a pod to match the document of this sequence.
 
     Writes that take domains are conditional on the version, so after this transaction no holder can take
@@ -89,6 +93,7 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
         sequence: of the document.
         before: the pod as read; ``None`` if it is new.
         change: the new state of the pod.
+        cordons: of operators, on which the change was decided.
     """
     pod, shape = change.pod, change.shape
     moved = before if before and before.pod.flavor_id != pod.flavor_id else None
@@ -116,6 +121,7 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
     )
     return [
         _still_in_use(table, sequence),
+        _still_cordoned(table, cordons),
         owners,
         Put(SHAPE, table, inventory_items.encode_shape(shape)),
         Put(HOSTS, table, inventory_items.encode_pod(pod)),
@@ -172,6 +178,32 @@ def _still_in_use(table: str, sequence: int) -> Check:
     )
 
 
+def change_cordons(table: str, before: Cordons, after: Cordons) -> Put:
+    """The write that replaces a region's cordons, if they are as they were read."""
+    unchanged = _still_cordoned(table, before)
+    return Put(
+        CORDONS,
+        table,
+        inventory_items.encode_cordons(after),
+        unchanged.condition,
+        unchanged.names,
+        unchanged.values,
+    )
+
+
+def _still_cordoned(table: str, cordons: Cordons) -> Check:
+    """A pod is written only under the cordons on which its shape was decided, however late the write is."""
+    found = cordons.revision > 0
+    return Check(
+        label=CORDONS,
+        table=table,
+        key=keys.cordons(cordons.region_id),
+        condition="#v = :revision" if found else "attribute_not_exists(#v)",
+        names={"#v": "v"},
+        values={":revision": encode_value(cordons.revision)} if found else {},
+    )
+
+
 class FleetStore:
     """Reads and writes the fleet.
 
@@ -195,6 +227,8 @@ class FleetStore:
         region_ids = sorted({*regions, *(feed.regions if feed else ())})
         catalog = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
         entries = list(self._database.readable(catalog, inventory_items.decode_region))
+        # Before the pods: a cordon that is newer than a pod refuses the write of the pod.
+        cordons = {found.region_id: found for found in self.every_cordon()}
         pods: dict[PodKey, StoredPod] = {}
         unreadable: set[PodKey] = set()
         for region_id in region_ids:
@@ -206,6 +240,7 @@ class FleetStore:
             regions={entry.id: entry for entry in entries},
             pods=pods,
             unreadable=frozenset(unreadable),
+            cordons=cordons,
         )
 
     def read_pod(self, region_id: str, pod_id: str) -> StoredPod | None:
@@ -222,13 +257,37 @@ class FleetStore:
             inventory_items.decode_owners(item) if item else None,
         )
 
+    def every_cordon(self) -> list[Cordons]:
+        """The cordons of operators in every region that has any, or had.
+
+        Raises:
+            UnreadableItem: those of a region cannot be read. Then nothing must be sold that they may cover.
+        """
+        found = self._database.query(self._table, keys.CORDONS_PARTITION, keys.REGION_PREFIX)
+        return [inventory_items.decode_cordons(item) for item in found]
+
+    def cordons(self, region_id: str) -> Cordons:
+        """The cordons of operators in a region as read now.
+
+        Raises:
+            UnreadableItem: they cannot be read.
+        """
+        item = self._database.get(self._table, keys.cordons(region_id))
+        return inventory_items.decode_cordons(item) if item else Cordons(region_id)
+
+    def write_cordons(self, before: Cordons, after: Cordons) -> Outcome:
+        """Commit ``change_cordons``."""
+        return self._database.commit(change_cordons(self._table, before, after))
+
     def accept(self, fleet: Fleet) -> Outcome:
         """Commit ``accept_document``."""
         return self._database.commit(accept_document(self._table, fleet))
 
-    def write_pod(self, sequence: int, before: StoredPod | None, change: PodChange) -> Outcome:
+    def write_pod(
+        self, sequence: int, before: StoredPod | None, change: PodChange, cordons: Cordons
+    ) -> Outcome:
         """Commit ``change_pod``."""
-        return self._database.commit(*change_pod(self._table, sequence, before, change))
+        return self._database.commit(*change_pod(self._table, sequence, before, change, cordons))
 
     def write_region(self, sequence: int, region: Region) -> Outcome:
         """Commit ``change_region``."""

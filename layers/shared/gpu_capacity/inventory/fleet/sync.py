@@ -245,7 +245,8 @@ class _Run:
             if attempt:
                 self._pause(attempt - 1)
                 self._reread(key)
-            # Decide again in each attempt: a new holder may own hardware now, which must not move.
+            # Decide again in each attempt: a new holder may own hardware now, which must not move, and an
+            # operator may have cordoned some.
             stored, (change, deferral) = self._changes.stored(key), self._changes.of_pod(key)
             self._parts.pop(key, None)
             if deferral is not None:
@@ -255,7 +256,8 @@ class _Run:
             self.withheld[key] = change.withheld
             if not change.changed:
                 return change
-            outcome = self._store.write_pod(self._fleet.sequence, stored, change)
+            cordons = self._changes.cordons(key[0])
+            outcome = self._store.write_pod(self._fleet.sequence, stored, change, cordons)
             if isinstance(outcome, Committed):
                 self._note(key, stored, change)
                 return change
@@ -264,6 +266,7 @@ class _Run:
         return None
 
     def _reread(self, key: PodKey) -> None:
+        self._changes.update_cordons(self._store.cordons(key[0]))
         stored = self._store.read_pod(*key)
         if stored:
             self._changes.update(key, stored)

@@ -50,7 +50,7 @@ def _refuse_what_was_under_claim(patches: Patches) -> None:
 
 def _look_once(services: Any, flavor: Any) -> Any:
     before = services.inventory.bookings(*flavor)
-    named = {r.named.tag for r in services.reservations.claiming(0)[0] if r.named}
+    named = {r.named.tag for r in services.reservations.claiming(0, services.clock.now())[0] if r.named}
     snapshot = services.inventory.snapshot(*flavor)[0]
     return tentative._Found(snapshot, [(pod, b) for pod, b in before if b.tag in named])
 

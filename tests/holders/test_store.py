@@ -250,7 +250,7 @@ def test_a_record_in_status_claiming_is_not_visible_to_members(store: Reservatio
     assert store.get_in([ORGANIZATION], RESERVATION_ID) is None
     assert list(store.of_organization(ORGANIZATION)) == []
     assert [r.id for r in store.every(ORGANIZATION)] == [RESERVATION_ID]
-    assert [r.id for r in store.claiming(0)[0]] == [RESERVATION_ID]
+    assert [r.id for r in store.claiming(0, NEW.created_at)[0]] == [RESERVATION_ID]
 
 
 # A create that is refused after an earlier try timed out.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.dynamodb.keys import UNSETTLED_SHARDS
 from gpu_capacity.errors import InsufficientCapacity, RaceLost
 from gpu_capacity.holders import tentative
 from gpu_capacity.reservations import claiming, store
@@ -13,7 +14,7 @@ from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import Died, dies
-from testkit.reservations import records, reserve
+from testkit.reservations import RESERVATION_ID, records, reservation, reserve
 from testkit.vms.scene import NODE_OFFERING, SITE, Scene
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 
@@ -188,6 +189,19 @@ def test_with_many_unsettled_records_a_booking_older_than_them_does_cause_a_refu
     world.clock.advance(tentative.TENTATIVE_SECONDS_MAX + 1)
     for _ in range(20):
         reserve(world, 1)
+
+    with pytest.raises(InsufficientCapacity):
+        create_reservation(world.environment(), caller(), request(21))
+
+
+def test_records_that_are_due_later_do_not_make_a_request_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many of them as are read of each shard."""
+    monkeypatch.setattr(store, "CLAIMING_SHARD_MAX", 2)
+    world = World(pods=(pod("pod1", 44),))
+    reserve(world, 24)
+    now, ids = world.clock.now(), (f"{RESERVATION_ID[:-4]}{n:04x}" for n in range(2 * UNSETTLED_SHARDS))
+    for due in (reservation(id=one, unsettled_since=now + 3600) for one in ids):
+        assert world.services.reservations.create(due, now) is None
 
     with pytest.raises(InsufficientCapacity):
         create_reservation(world.environment(), caller(), request(21))

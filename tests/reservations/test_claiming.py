@@ -38,7 +38,7 @@ def left_by_a_death(world: World, after: str, count: int = 3, key: str | None = 
     world.db.after(operation, dies)
     with pytest.raises(Died):
         create_reservation(world.environment(), caller(), request(count), idempotency_key=key)
-    [record], _ = world.services.reservations.claiming(0)
+    [record], _ = world.services.reservations.claiming(0, world.clock.now())
     assert units_held(world.db) - held == (count if after == "own" else 0)
     assert audit(world.db) == []
     return record
@@ -206,7 +206,7 @@ def test_a_retry_after_a_lost_race_names_another_run_and_another_tag() -> None:
     named: list[Any] = []
 
     def take_its_run(_operation: str, parameters: dict[str, Any]) -> None:
-        [record], _ = world.services.reservations.claiming(0)
+        [record], _ = world.services.reservations.claiming(0, world.clock.now())
         named.append(record.named)
         pod = world.db.get_item(TableName="inventory", Key=parameters["Key"])["Item"]
         world.db.put_item(TableName="inventory", Item=pod | {"d0": {"B": b"rivalriv"}})

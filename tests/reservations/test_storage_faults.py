@@ -143,7 +143,7 @@ def test_sixteen_lost_races_in_a_row_raise_race_lost() -> None:
         reserve(world, 2)
     assert world.telemetry.counts["ClaimRacesLost"] == ATTEMPTS_MAX
     assert records(world) == ["gone"]
-    assert world.services.reservations.claiming(0)[0] == []
+    assert world.services.reservations.claiming(0, world.clock.now())[0] == []
 
 
 def test_a_lost_race_reads_the_pods_once_in_parallel_with_the_next_write(world: World) -> None:

@@ -47,9 +47,6 @@ HolderKey: TypeAlias = tuple[str, str]
 RECORD: Final = "record"
 """The label of the write of a record."""
 
-_ANY_LATER: Final = 1 << 40
-"""Seconds since the epoch, as the end of a range that has no end."""
-
 _SENDS_MAX: Final = 12
 """A rival transaction holds an item for some 20 ms. So many jittered pauses outlast any queue of rivals that
 the API's throttle admits."""
@@ -137,11 +134,11 @@ class HolderStore(Generic[H]):
             if entry["sk"].startswith(self._kind.prefix):
                 yield self._key_of(entry)
 
-    def newest_unsettled(self, since: int, shard_max: int) -> tuple[list[HolderKey], int]:
+    def newest_unsettled(self, since: int, until: int, shard_max: int) -> tuple[list[HolderKey], int]:
         """The newest of these, at most ``shard_max`` of each shard, and since when none is left out."""
         found: list[HolderKey] = []
         whole_since = since
-        times = ("unsettled_since", since, _ANY_LATER)
+        times = ("unsettled_since", since, until)
         for shard in keys.unsettled_shards():
             entries = self._database.query_index(
                 self.table, keys.UNSETTLED_INDEX, ("unsettled", [shard]), times, newest_first=True

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     class Claimants(Protocol):
         """The store of the records whose holders own whole domains."""
 
-        def claiming(self, since: int) -> tuple[Sequence[Claimant], int]:
-            """The records that are ``claiming`` since then or later, and since when none is omitted."""
+        def claiming(self, since: int, until: int) -> tuple[Sequence[Claimant], int]:
+            """The records ``claiming`` since a time in this range, and since when none is omitted."""
 
     class Needs(HasClock, HasInventory, Protocol):
         """What the functions of this module work with."""
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 
 TENTATIVE_SECONDS_MAX: Final = 600
 """How old a tentative booking can be. Reconcile has settled or removed the records of older ones."""
+
+CLOCKS_APART_SECONDS_MAX: Final = 60
+"""How far the clock of another function may be ahead."""
 
 BOOKING_SECONDS_MAX: Final = 60
 """How long after the write of its record a reservation may still book: see ``reservations.claiming``."""
@@ -119,8 +122,9 @@ def _look_again(services: Needs, flavor: Flavor) -> _Found:
     written. Its booking is made at least a round trip later.
     """
     before = {booking.tag for _, booking in services.inventory.bookings(*flavor)}
-    since = services.clock.now() - TENTATIVE_SECONDS_MAX
-    claiming, whole_since = services.reservations.claiming(since)
+    now = services.clock.now()
+    since = now - TENTATIVE_SECONDS_MAX
+    claiming, whole_since = services.reservations.claiming(since, now + CLOCKS_APART_SECONDS_MAX)
     named = {r.named.tag for r in claiming if r.named}
     snapshot = services.inventory.fresh_snapshot(*flavor)
     booked = services.inventory.bookings(*flavor)

@@ -31,15 +31,15 @@ class ReservationStore(HolderStore[Reservation]):
     def __init__(self, database: Database, table: str) -> None:
         super().__init__(database, table, RESERVATIONS)
 
-    def claiming(self, since: int) -> tuple[list[Reservation], int]:
-        """Records that are claiming, or name a run to release, unsettled since ``since`` or later.
+    def claiming(self, since: int, until: int) -> tuple[list[Reservation], int]:
+        """Records that are claiming, or name a run to release, unsettled since a time in this range.
 
-        Reads the sparse index, which is eventually consistent. Records with a time in the future are
-        included, as the clock of another function may be ahead.
+        Reads the sparse index, which is eventually consistent. ``until`` has to be somewhat later than now,
+        as the clock of another function may be ahead. What is due later would crowd out these records.
 
         Returns:
             The records, and the time (epoch seconds) from which on none is missing.
         """
-        found, whole_since = self.newest_unsettled(since, CLAIMING_SHARD_MAX)
+        found, whole_since = self.newest_unsettled(since, until, CLAIMING_SHARD_MAX)
         claiming = [r for r in self.many(found) if r.status is Status.CLAIMING or r.named is not None]
         return claiming, whole_since

@@ -160,18 +160,17 @@ def test_any_units_takes_the_fullest_pod_that_has_enough() -> None:
 
 
 def test_this_projects_policy_gets_the_borders_of_owned_runs() -> None:
-    """Beside an owned run of three a rest of three is of use; beside three of one it is not."""
-    layout = Layout.of(3, 8)
-    free = bits(layout, "ccc....c c.....cc cccccccc")
-    claimed = layout.line.free ^ free
-    first_pod = (1 << layout.length) - 1
+    """The rest is left beside the owned run of three, which will end at once, and not beside three of one."""
+    free = bits(SMALL, "ccc..ccc cccccccc")
+    fours = begins_of(SMALL, free) | 1 << SMALL.line.offsets[1] + 4
+    ones_on_the_left, ones_on_the_right = 0b111, 0b111 << 5
 
-    chosen = {
-        begins: this_chooser(layout)(free, begins, 2, 1) & first_pod != 0
-        for begins in (begins_of(layout, free), claimed)
-    }
+    chosen = [
+        picture(SMALL, free ^ this_chooser(SMALL)(free, fours | ones, 1, 1))
+        for ones in (ones_on_the_left, ones_on_the_right)
+    ]
 
-    assert chosen == {begins_of(layout, free): False, claimed: True}
+    assert chosen == ["cccc.ccc cccccccc", "ccc.cccc cccccccc"]
 
 
 @pytest.mark.parametrize("seconds_apart", [0, SECONDS_APART, 2 * SNAPSHOT_SECONDS_MAX])

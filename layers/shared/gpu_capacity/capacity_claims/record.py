@@ -261,11 +261,6 @@ class CapacityClaim:
         return replace(self, allocations=_merged(self.allocations, fewer, lambda a, b: a & ~b))
 
 
-def allows(before: ClaimStatus, after: ClaimStatus) -> bool:
-    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
-    return before is after or after in TRANSITIONS[before]
-
-
 def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int) -> tuple[Condition, ...]:
     """The conditions of a claim: one for each of its zones, and one for the whole.
 

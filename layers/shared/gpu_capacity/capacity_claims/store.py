@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.capacity_claims.items import decode_claim, decode_name, decode_place, encode_claim
-from gpu_capacity.capacity_claims.record import CapacityClaim, allows
+from gpu_capacity.capacity_claims.record import TRANSITIONS, CapacityClaim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.tombstones import GONE
@@ -46,7 +46,7 @@ class QueueHead:
     returns: int
 
 
-CLAIMS: Final = Kind(CapacityClaim, keys.CLAIM_PREFIX, encode_claim, decode_claim, allows)
+CLAIMS: Final = Kind(CapacityClaim, keys.CLAIM_PREFIX, encode_claim, decode_claim, TRANSITIONS)
 
 
 class ClaimStore(HolderStore[CapacityClaim]):

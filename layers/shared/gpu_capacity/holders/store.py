@@ -63,8 +63,8 @@ class Kind(Generic[H]):
     prefix: str
     encode: Callable[[H], Item]
     decode: Callable[[Mapping[str, Any]], H]
-    allows: Callable[[Any, Any], bool]
-    """Whether a holder may move from the first status to the second, which may be equal."""
+    transitions: Mapping[Any, Collection[Any]]
+    """The statuses to which a holder may move from each status. It may always keep its status."""
 
 
 class HolderStore(Generic[H]):
@@ -237,7 +237,7 @@ class HolderStore(Generic[H]):
         return not isinstance(self.change(holder, counted, *counts), Refused)
 
     def _successor(self, before: H, after: H) -> H:
-        if not self._kind.allows(before.status, after.status):
+        if before.status is not after.status and after.status not in self._kind.transitions[before.status]:
             raise ValueError(f"never from {before.status} to {after.status}")
         return replace(after, revision=before.revision + 1)  # type: ignore[type-var]
 

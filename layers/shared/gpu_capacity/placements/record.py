@@ -68,11 +68,6 @@ UNSETTLED: Final = frozenset(
 """Statuses with work to do for the workflow."""
 
 
-def allows(source: PlacementStatus, target: PlacementStatus) -> bool:
-    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
-    return source is target or target in TRANSITIONS[source]
-
-
 class Unsatisfiable(StrEnum):
     """What happens if the constraints cannot be met."""
 

@@ -64,11 +64,6 @@ UNSETTLED: Final = frozenset({Status.CLAIMING, Status.PENDING, Status.PROVISIONI
 """Statuses with work to do: for the process that claims, or for a workflow."""
 
 
-def allows(source: Status, target: Status) -> bool:
-    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
-    return source is target or target in TRANSITIONS[source]
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run of domains under the tag of its booking, or the holder tag that a version before 0.7.0 used."""

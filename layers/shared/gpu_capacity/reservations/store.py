@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.holders.store import HolderStore, Kind
 from gpu_capacity.reservations.items import decode_reservation, encode_reservation
-from gpu_capacity.reservations.record import Reservation, Status, allows
+from gpu_capacity.reservations.record import TRANSITIONS, Reservation, Status
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
@@ -16,7 +16,7 @@ CLAIMING_SHARD_MAX: Final = 64
 """Records that ``claiming`` reads of each shard of the sparse index, the newest first."""
 
 RESERVATIONS: Final = Kind(
-    Reservation, keys.RESERVATION_PREFIX, encode_reservation, decode_reservation, allows
+    Reservation, keys.RESERVATION_PREFIX, encode_reservation, decode_reservation, TRANSITIONS
 )
 
 

@@ -287,11 +287,6 @@ class PageOfVms:
         return self.statuses is None or vm.status in self.statuses
 
 
-def allows(before: VmStatus, after: VmStatus) -> bool:
-    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
-    return before is after or after in TRANSITIONS[before]
-
-
 def months_later(start: int, months: int) -> int:
     """The same time of day ``months`` calendar months later, on the last day of a month that is too short.
 

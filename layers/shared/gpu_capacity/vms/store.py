@@ -12,11 +12,11 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.store import HolderStore, Kind
 from gpu_capacity.vms.items import RosterEntry, decode_entry, decode_vm, encode_vm
-from gpu_capacity.vms.record import PageOfVms, Vm, VmStatus, allows
+from gpu_capacity.vms.record import TRANSITIONS, PageOfVms, Vm, VmStatus
 from gpu_capacity.vms.writes import (
+    VM_LABEL,
     beside_change,
     beside_new,
-    change_writes,
     count_in_writes,
     successor,
 )
@@ -35,7 +35,7 @@ NO_QUOTAS: Final[Mapping[str, Quota]] = {}
 
 _AGE: Final = attrgetter("age")
 
-VMS: Final = Kind(Vm, keys.VM_PREFIX, encode_vm, decode_vm, allows)
+VMS: Final = Kind(Vm, keys.VM_PREFIX, encode_vm, decode_vm, TRANSITIONS)
 
 
 class VmStore(HolderStore[Vm]):
@@ -168,9 +168,8 @@ class VmStore(HolderStore[Vm]):
         written = self.change(vm, counted, *count_in_writes(self.table, vm, subjects))
         return not isinstance(written, Refused)
 
-    def _with(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
-        return [
-            action
-            for before, after in changes
-            for action in change_writes(self.table, before, successor(before, after))
-        ]
+    def _with(self, changes: Sequence[tuple[Vm, Vm]]) -> Iterator[Action]:
+        """The writes of records that change in another record's transaction."""
+        for before, after in changes:
+            yield self.change_beside(before, successor(before, after), VM_LABEL + before.id)
+            yield from beside_change(self.table, before, successor(before, after))

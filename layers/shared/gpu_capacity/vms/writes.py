@@ -1,8 +1,6 @@
-"""Builds the writes of VMs, as values.
+"""Builds the writes that go with the record of a VM, as values.
 
-A record is put whole, on the condition that it is still as read. Its entries in the roster and in the
-organization's list change in the same transaction. A write with a change of status that ``TRANSITIONS`` does
-not have cannot be built.
+Its entries in the roster and in the organization's list change in the transaction that changes the record.
 """
 
 from __future__ import annotations
@@ -15,9 +13,7 @@ from gpu_capacity.dynamodb.writes import Delete, Put
 from gpu_capacity.holders import quota_store as quotas
 from gpu_capacity.holders.host_writes import change_parts
 from gpu_capacity.holders.quota_store import QUOTA
-from gpu_capacity.holders.revisions import as_read
-from gpu_capacity.vms.items import encode_entry, encode_vm, listing_item, roster_entry
-from gpu_capacity.vms.record import allows
+from gpu_capacity.vms.items import encode_entry, listing_item, roster_entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -54,19 +50,6 @@ def beside_change(table: str, before: Vm, after: Vm) -> Iterator[Action]:
         yield quotas.uncount(
             table, before.organization_id, subject, before.uses[subject], f"{QUOTA}:{subject}"
         )
-
-
-def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
-    """The write of a record that changes in another record's transaction, and the writes that go with it.
-
-    Raises:
-        ValueError: ``TRANSITIONS`` does not have this change of status.
-    """
-    if not allows(before.status, after.status):
-        raise ValueError(f"a VM never goes from {before.status} to {after.status}")
-    condition, names, values = as_read(before, encode_vm(before))
-    yield Put(VM_LABEL + before.id, table, encode_vm(after), condition, names, values)
-    yield from beside_change(table, before, after)
 
 
 def successor(before: Vm, after: Vm) -> Vm:

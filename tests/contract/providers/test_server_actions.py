@@ -44,6 +44,18 @@ def test_a_server_is_rebooted_and_is_the_same_then(host_bench: HostBench, action
     assert server_of(provider) == before
 
 
+@pytest.mark.parametrize("action", [PowerAction.REBOOT, PowerAction.HARD_REBOOT])
+def test_a_server_that_is_stopped_while_it_reboots_stays_stopped(
+    host_bench: HostBench, action: PowerAction
+) -> None:
+    provider = running(host_bench, "host-1")
+    provider.power(MINE, "host-1", action)
+    assert provider.power(MINE, "host-1", PowerAction.STOP) is ActionOutcome.ACCEPTED
+    assert states(provider) == {"host-1": ServerState.STOPPING}
+    host_bench.while_a_server_boots()
+    assert states(provider) == {"host-1": ServerState.STOPPED}
+
+
 @pytest.mark.parametrize("action", PowerAction)
 @pytest.mark.parametrize("host", [BROKEN_BOOT, STUCK_BOOT])
 def test_a_server_that_has_not_booted_is_not_switched(

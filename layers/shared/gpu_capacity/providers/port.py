@@ -229,8 +229,9 @@ class HostProvider(Protocol):
         """Begin to start, stop or reboot a server.
 
         A running server can be stopped and rebooted, a stopped one started. A hard reboot switches it off and
-        on, so it starts one that is stopped, too. To start a server that runs or starts, or to stop one that
-        stops or is stopped, is ``accepted`` and does nothing. Any other server is ``not_allowed``.
+        on, so it starts one that is stopped, too. A server that is stopped while it reboots stays stopped.
+        To start one that runs or starts, or to stop one that stops or is stopped, is ``accepted`` and does
+        nothing. Any other server is ``not_allowed``.
         """
 
     def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:

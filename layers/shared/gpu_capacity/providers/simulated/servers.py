@@ -50,7 +50,7 @@ _SHOWN: Final = {
 
 _ALLOWED: Final[dict[PowerAction, tuple[ServerState, ...]]] = {
     PowerAction.START: (ServerState.STOPPED,),
-    PowerAction.STOP: (ServerState.RUNNING,),
+    PowerAction.STOP: (ServerState.RUNNING, ServerState.STOPPING),
     PowerAction.REBOOT: (ServerState.RUNNING,),
     PowerAction.HARD_REBOOT: (ServerState.RUNNING, ServerState.STOPPING, ServerState.STOPPED),
 }
@@ -80,8 +80,10 @@ class SimulatedServers(SimulatedTable):
         boots = self._behaviour.boots
         seconds = boots.stop_seconds if action is PowerAction.STOP else boots.reboot_seconds
 
-        def change(_: dict[str, Any], server: Server) -> ActionOutcome | dict[str, Any]:
-            if server.state in _DONE_ALREADY.get(action, ()):
+        def change(item: dict[str, Any], server: Server) -> ActionOutcome | dict[str, Any]:
+            # A server that reboots is shown as stopping too, but comes back unless it is stopped.
+            reboots = server.state is ServerState.STOPPING and item["phase"] == "rebooting"
+            if server.state in _DONE_ALREADY.get(action, ()) and not reboots:
                 return ActionOutcome.ACCEPTED
             if server.state not in _ALLOWED[action]:
                 return ActionOutcome.NOT_ALLOWED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -66,6 +67,16 @@ def without(body: dict[str, Any], path: str) -> dict[str, Any]:
         part = part[name]
     del part[last]
     return changed
+
+
+def in_snake_case(body: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return the body with the field at a dotted path under its name in snake case."""
+    *parents, last = path.split(".")
+    value = body
+    for name in (*parents, last):
+        value = value[name]
+    renamed = re.sub("([A-Z])", lambda upper: f"_{upper[0].lower()}", last)
+    return put(without(body, path), ".".join((*parents, renamed)), value)
 
 
 def with_count(body: dict[str, Any], path: str, literal: str) -> str:

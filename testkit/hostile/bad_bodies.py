@@ -13,6 +13,7 @@ from testkit.hostile.bad import (
     SECRET,
     Bad,
     claim,
+    in_snake_case,
     put,
     reservation,
     update,
@@ -196,6 +197,8 @@ def _fields() -> Iterator[Bad]:
                 if (path, name) == ("spec.count", "number"):
                     continue
                 yield make(f"{path} is {name}", put(body, path, value), 400, SECRET, "98765")
+    for path in ("spec.organizationId", "spec.projectId", "spec.regionId"):
+        yield reservation(f"{path} in snake case", in_snake_case(RESERVATION, path))
     for path in ("metadata.description", "metadata.tags"):
         for name in ("number", "truth", "object"):
             yield reservation(f"{path} is {name}", put(RESERVATION, path, WRONG_TYPES[name]), 400, SECRET)

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from testkit.hostile.bad import SECRET, Bad, put, with_count, without
+from testkit.hostile.bad import SECRET, Bad, in_snake_case, put, with_count, without
 from testkit.hostile.bad_bodies import NAMES, NO_OBJECT, NOT_JSON, NUMBERS, WRONG_TYPES
 from testkit.hostile.bad_requests import IDS
 from testkit.hostile.service import ABSENT, PLACEMENTS, Ask, placement_body
@@ -116,6 +116,8 @@ def _types() -> Iterator[Bad]:
     for make in MAKERS:
         for path in REQUIRED if make is update else (*REQUIRED, "spec.reservationId", "spec.networkId"):
             yield make(f"{path} is missing", without(PLACEMENT, path))
+            if not path.rpartition(".")[2].islower():
+                yield make(f"{path} in snake case", in_snake_case(PLACEMENT, path))
             for name, value in WRONG_TYPES.items():
                 if (path, name) != ("spec.count", "number"):
                     yield make(f"{path} is {name}", put(PLACEMENT, path, value), 400, SECRET, "98765")

@@ -303,6 +303,7 @@ def _releases() -> Iterator[Bad]:
         "no JSON": "{",
         "no spec": "{}",
         "spec null": '{"spec": null}',
+        "snake case": json.dumps({"spec": {"unit_ids": ["0" * 64]}}),
     }.items():
         yield Bad(f"release: {name}", replace(RELEASE, body=body), 400)
     for declared in TYPES:

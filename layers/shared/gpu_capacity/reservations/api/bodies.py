@@ -5,6 +5,6 @@ from pydantic.alias_generators import to_camel
 
 
 class Body(BaseModel):
-    """A body, or a part of one: camel case in JSON."""
+    """A body, or a part of one: camel case in JSON, and read under no other name."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, defer_build=True)

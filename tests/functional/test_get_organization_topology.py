@@ -121,7 +121,7 @@ def _recomputed(answer: Answer) -> list[str]:
         text=True,
         check=True,
     )
-    return done.stdout.split()
+    return done.stdout.splitlines()
 
 
 def test_the_program_in_the_documentation_recomputes_the_hash(reserved: Stage) -> None:

@@ -78,11 +78,13 @@ class Schedule:
 
     def next_turns(self, interruptions_max: int) -> list[int] | None:
         """Return the turns of the next schedule in depth-first order; ``None`` after the last."""
+        interruptions = sum(one.interrupts for one in self.taken)
         for step in range(len(self.taken) - 1, -1, -1):
-            choice, before = self.taken[step], self.taken[:step]
-            interruptions = sum(one.interrupts for one in before) + choice.interruptible
-            if choice.place + 1 < choice.places and interruptions <= interruptions_max:
-                return [one.place for one in before] + [choice.place + 1]
+            choice = self.taken[step]
+            # From here on: of the choices before this one.
+            interruptions -= choice.interrupts
+            if choice.place + 1 < choice.places and interruptions + choice.interruptible <= interruptions_max:
+                return [one.place for one in self.taken[:step]] + [choice.place + 1]
         return None
 
 

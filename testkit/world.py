@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.access import Caller, Permission
@@ -209,6 +210,34 @@ def caller(**changes: Any) -> Caller:
     return replace(base, **changes)
 
 
+def load(
+    db: MemoryDynamoDB, pods: tuple[Pod, ...], regions: tuple[Region, ...], selling: tuple[Region, ...]
+) -> None:
+    """Write regions, and pods that ``selling`` regions offer, as the sync does; ownership of pods stays."""
+    offerings = {(r.id, o.flavor.id): o for r in selling for o in r.offerings}
+    for region in regions:
+        db.put_item(TableName=INVENTORY, Item=encode_region(region))
+    for p in pods:
+        shape = shape_of(p, offerings.get((p.region_id, p.flavor_id)))
+        db.put_item(TableName=INVENTORY, Item=encode_pod(p))
+        db.put_item(TableName=INVENTORY, Item=encode_shape(shape))
+        db.update_item(
+            TableName=INVENTORY,
+            Key=keys.owners(p.region_id, p.flavor_id, p.id),
+            UpdateExpression="SET v = :v",
+            ExpressionAttributeValues=encode({":v": p.version}),
+        )
+
+
+@lru_cache(maxsize=64)
+def _loaded(pods: tuple[Pod, ...], regions: tuple[Region, ...], trusting: bool) -> MemoryDynamoDB:  # noqa: FBT001 - a key
+    """Tables with this topology, to copy: tests make the same few worlds thousands of times."""
+    db = MemoryDynamoDB(trusting=trusting)
+    create_tables(db)
+    load(db, pods, regions, regions)
+    return db
+
+
 @dataclass
 class World:
     """The service and its fakes.
@@ -225,14 +254,13 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
-        self.db = MemoryDynamoDB(now=self.clock.now, trusting=self.trusting)
-        create_tables(self.db)
+        self.regions = self.regions or tuple(self._zones())
+        self.db = _loaded(self.pods, self.regions, self.trusting).copy(self.clock.now)
         self.workflows = RecordedWorkflows()
         self.events = RecordedEvents()
         self.telemetry = RecordedTelemetry()
         self.pause = RecordedPause()
         self._environments = 0
-        self.load(self.pods, self.regions or tuple(self._zones()))
         self.services = self.environment()
 
     def environment(self) -> Services:
@@ -252,19 +280,7 @@ class World:
 
     def load(self, pods: tuple[Pod, ...], regions: tuple[Region, ...] = ()) -> None:
         """Write topology as the sync does; ownership of existing pods stays."""
-        offerings = {(r.id, o.flavor.id): o for r in (*self.regions, *regions) for o in r.offerings}
-        for region in regions:
-            self.db.put_item(TableName=INVENTORY, Item=encode_region(region))
-        for p in pods:
-            shape = shape_of(p, offerings.get((p.region_id, p.flavor_id)))
-            self.db.put_item(TableName=INVENTORY, Item=encode_pod(p))
-            self.db.put_item(TableName=INVENTORY, Item=encode_shape(shape))
-            self.db.update_item(
-                TableName=INVENTORY,
-                Key=keys.owners(p.region_id, p.flavor_id, p.id),
-                UpdateExpression="SET v = :v",
-                ExpressionAttributeValues=encode({":v": p.version}),
-            )
+        load(self.db, pods, regions, (*self.regions, *regions))
         if regions:
             self.regions = regions
 

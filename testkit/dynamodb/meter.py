@@ -18,10 +18,12 @@ class Meter:
 
     def add(self, kind: str, units: float, table: str, index: str | None = None) -> None:
         """Count units of kind READ or WRITE."""
-        by_place = self._units.setdefault(table, {})
-        # The answer to a query of an index has the table as well, with 0 units.
-        by_place.setdefault(None, defaultdict(float))
-        by_place.setdefault(index, defaultdict(float))[kind] += units
+        by_place = self._units.get(table)
+        if by_place is None:
+            # The answer to a query of an index has the table as well, with 0 units.
+            by_place = self._units[table] = {None: {}}
+        counted = by_place.setdefault(index, {})
+        counted[kind] = counted.get(kind, 0.0) + units
         self._totals[kind] += units
 
     def include(self, other: Meter) -> None:

@@ -1,7 +1,8 @@
 """Caches parsed expressions by their text: callers send the same few with different values.
 
-Whether a parser refuses depends on the text, the names and the types of the values; only BETWEEN and
-attribute_type depend on the values themselves, and are parsed every time.
+Whether a parser refuses depends on the text, the names and the types of the values; only the bounds of
+BETWEEN and attribute_type depend on the values. So attribute_type is parsed every time, and BETWEEN if its
+bounds are to be refused.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from testkit.dynamodb.nodes import (
     Add,
+    Between,
     Both,
     Call,
     Compare,
@@ -25,10 +27,12 @@ from testkit.dynamodb.nodes import (
     SetTo,
     Sum,
 )
+from testkit.dynamodb.values import order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from testkit.dynamodb.nodes import Operand
     from testkit.dynamodb.tokens import Placeholders
     from testkit.dynamodb.values import Value
 
@@ -36,12 +40,16 @@ if TYPE_CHECKING:
 
 Tree = TypeVar("Tree")
 REMEMBERED_MAX = 2048
-VALUES_MATTER = ("BETWEEN", "between", "attribute_type")
+VALUES_MATTER = "attribute_type"
+
+
+class RefusedBoundsError(Exception):
+    """The upper bound is not greater than the lower one: the parser has to say so."""
 
 
 def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[[], Tree]) -> Tree:
     """Return the parsed text, from the cache if possible, with the values of this request."""
-    if any(word in text for word in VALUES_MATTER):
+    if VALUES_MATTER in text:
         return parse()
     entries = _entries(text, purpose, placeholders.signature)
     if not entries:
@@ -50,8 +58,12 @@ def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[
         entries.append((tree, _binder(tree), placeholders.used))
         return tree
     tree, bind, used = entries[0]
+    try:
+        bound = tree if bind is None else bind(placeholders.values)
+    except RefusedBoundsError:
+        return parse()
     placeholders.use(used)
-    return cast("Tree", tree if bind is None else bind(placeholders.values))
+    return cast("Tree", bound)
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
@@ -68,7 +80,15 @@ def _binder(node: Any) -> Bind | None:
     if isinstance(node, tuple):
         return _binder_of_parts(lambda *parts: parts, node)
     kind = type(node)
+    if isinstance(node, Between):
+        return _binder_of_parts(_between, (node.operand, node.low, node.high))
     return _binder_of_parts(kind, [getattr(node, part) for part in _PARTS.get(kind, ())])
+
+
+def _between(operand: Operand, low: Operand, high: Operand) -> Between:
+    if isinstance(low, Literal) and isinstance(high, Literal) and order(low.value, high.value) not in {-1, 0}:
+        raise RefusedBoundsError
+    return Between(operand, low, high)
 
 
 def _binder_of_parts(kind: Callable[..., Any], parts: Sequence[Any]) -> Bind | None:

@@ -9,8 +9,8 @@ from testkit.dynamodb.errors import RefusedError, invalid, invalid_for_item
 from testkit.dynamodb.sizes import value_bytes
 from testkit.dynamodb.values import Item, canonical_item, copied, sortable, type_of
 
-HASH_KEY_BYTES_MAX = 2048
-RANGE_KEY_BYTES_MAX = 1024
+KEY_BYTES_MAX = (2048, 1024)
+"""Of a partition key and of a sort key."""
 WRONG_KEY = "The provided key element does not match the schema"
 
 # A key as plain sortable values: (partition key, sort key), the second None in a table without one.
@@ -93,7 +93,7 @@ class Schema:
     def key(self, given: Item) -> Key:
         """Return the plain key of a Key parameter. Raises RefusedError if it is not exactly the key."""
         checked = canonical_item(given)
-        if set(checked) != set(self.keys.names):
+        if len(checked) != len(self.keys.names) or any(name not in checked for name in self.keys.names):
             raise invalid(WRONG_KEY)
         for name, value in checked.items():
             if type_of(value) != self.types[name]:
@@ -141,10 +141,7 @@ class Schema:
                     )
 
     def _check_key_values(self, item: Item) -> None:
-        limits = {self.keys.hash_name: HASH_KEY_BYTES_MAX}
-        if self.keys.range_name is not None:
-            limits[self.keys.range_name] = RANGE_KEY_BYTES_MAX
-        for name, bytes_max in limits.items():
+        for name, bytes_max in zip(self.keys.names, KEY_BYTES_MAX, strict=False):
             if _is_empty(item, name):
                 raise invalid(
                     "One or more parameter values are not valid. The AttributeValue for a key attribute "

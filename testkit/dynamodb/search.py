@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from testkit.dynamodb.conditions import parse_condition, parse_projection
@@ -118,8 +119,7 @@ class _Search:
 
     def scattered(self, item: Item) -> Any:
         """Return the sort position of an item in a scan: partitions by a hash, in no meaningful order."""
-        partition = repr(sortable(item[self.keys.hash_name]))
-        return hashlib.sha256(partition.encode()).hexdigest(), self.position(item)
+        return _scattered(repr(sortable(item[self.keys.hash_name]))), self.position(item)
 
     def page(self, meter: Meter, found: list[Item], position: Callable[[Item], Any]) -> dict[str, Any]:
         """One page of the ordered items after ExclusiveStartKey, as the response."""
@@ -167,9 +167,10 @@ class _Search:
         if set(start) != set(self._key_names()):
             raise invalid("The provided starting key is invalid")
         # By position, because the item may have been deleted since the last page.
+        begun = position(start)
         if self._parameters.get("ScanIndexForward", True):
-            return [item for item in found if position(item) > position(start)]
-        return [item for item in found if position(item) < position(start)]
+            return [item for item in found if position(item) > begun]
+        return [item for item in found if position(item) < begun]
 
     def _parse_filter(self, *, filtered_keys: bool) -> Condition | None:
         if "FilterExpression" not in self._parameters:
@@ -198,6 +199,11 @@ class _Search:
                 f"Global secondary index {self._parameters['IndexName']} does not project {missing}"
             )
         return paths
+
+
+@lru_cache(maxsize=4096)
+def _scattered(partition: str) -> str:
+    return hashlib.sha256(partition.encode()).hexdigest()
 
 
 def _split(condition: Condition, keys: KeyPair, types: dict[str, str]) -> tuple[Any, Condition | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -13,10 +12,13 @@ Made = TypeVar("Made")
 
 class _Lazy:
     def __init__(self, make: Callable[[], object]) -> None:
-        self._made = cache(make)
+        self._make = make
+        self._made: object = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._made(), name)
+        if self._made is None:
+            self._made = self._make()
+        return getattr(self._made, name)
 
 
 def lazy(make: Callable[[], Made]) -> Made:

@@ -290,6 +290,8 @@ def _entity_tags() -> Iterator[Bad]:
         values = (tag,) if len(tag) > 5 else ()
         yield Bad(f"entity tag: {name}", replace(RELEASE, headers=(("if-match", tag),)), 400, values)
     yield Bad("entity tag: absent", replace(RELEASE, headers=()), 428)
+    twice = (*RELEASE.headers, ("if-match", f'"{SECRET}"'))
+    yield Bad("entity tag: in two headers", replace(RELEASE, headers=twice), 400, (SECRET,))
     yield Bad(
         "entity tag: of nobody", replace(RELEASE, headers=(("if-match", f'"{SECRET}"'),)), 412, (SECRET,)
     )

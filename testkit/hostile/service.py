@@ -112,9 +112,10 @@ class Service:
 
     def send(self, ask: Ask, authorization: str | None) -> Answer:
         """Send a request through the routes to the handler; ``authorization`` is the header."""
-        headers = {"content-type": "application/json", "x-amzn-trace-id": TRACE} | dict(ask.headers)
+        headers = {"content-type": ["application/json"], "x-amzn-trace-id": [TRACE]}
+        headers |= {name: [v for n, v in ask.headers if n == name] for name, _ in ask.headers}
         if authorization is not None:
-            headers["authorization"] = authorization
+            headers["authorization"] = [authorization]
         several: dict[str, list[str]] = {}
         for name, value in ask.query:
             several.setdefault(name, []).append(value)
@@ -123,8 +124,8 @@ class Service:
             "resource": operation.path if operation else "/{proxy+}",
             "path": ask.path,
             "httpMethod": ask.method,
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "headers": {name: values[-1] for name, values in headers.items()},
+            "multiValueHeaders": headers,
             "queryStringParameters": {n: v[-1] for n, v in several.items()} or None,
             "multiValueQueryStringParameters": several or None,
             "pathParameters": (parameters or None) if operation else {"proxy": ask.path.removeprefix("/")},

@@ -39,7 +39,8 @@ def test_a_preflight_without_a_token_is_answered_with_the_allowed_methods_and_he
 
 def test_an_options_request_that_is_no_preflight_is_a_wrong_method(open_stage: Stage) -> None:
     event = sample_events.read("reject_unknown_route", "preflight")
-    event["headers"] = {n: v for n, v in event["headers"].items() if not n.startswith("Access-Control")}
+    for part in ("headers", "multiValueHeaders"):
+        event[part] = {n: v for n, v in event[part].items() if not n.startswith("Access-Control")}
     assert open_stage.request("reject_unknown_route", event).status == HTTPStatus.METHOD_NOT_ALLOWED
 
 

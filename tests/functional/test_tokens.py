@@ -70,8 +70,19 @@ def test_the_scheme_is_accepted_in_any_case(stage: Stage, scheme: str) -> None:
 
 def test_the_name_of_the_header_is_accepted_in_any_case(stage: Stage) -> None:
     event = sample_events.read("list_reservations", "all")
-    event["headers"] = {"aUTHORIZATION": f"Bearer {stage.authority.token()}"}
+    authorization = f"Bearer {stage.authority.token()}"
+    event |= {"headers": {"aUTHORIZATION": authorization}}
+    event |= {"multiValueHeaders": {"aUTHORIZATION": [authorization]}}
     assert _raw(stage, event).status == 200
+
+
+@pytest.mark.parametrize("same_case", [True, False])
+def test_of_two_tokens_in_a_request_none_is_chosen(stage: Stage, *, same_case: bool) -> None:
+    one, two = (f"Bearer {stage.authority.token(sub=subject)}" for subject in ("one", "two"))
+    several = {"Authorization": [one, two]} if same_case else {"Authorization": [one], "authorization": [two]}
+    event = sample_events.read("list_reservations", "all") | {"multiValueHeaders": several}
+    event |= {"headers": dict.fromkeys(several, two)}
+    assert _raw(stage, event).status == 401
 
 
 @pytest.mark.parametrize("authorization", [None, "", " ", "Bearer", "Bearer ", "bearer"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.handlers.vm_stage import Stage, read
+from testkit.handlers.vm_stage import Stage, read, with_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,8 +120,7 @@ def test_without_a_token_the_address_is_counted(strict: Stage) -> None:
 
 def test_the_address_is_that_of_the_gateway_and_no_header_of_the_caller(strict: Stage) -> None:
     for number in range(4):
-        event = read("get_pricing", "answered")
-        event["headers"]["X-Forwarded-For"] = f"198.51.100.{number}"
+        event = with_header(read("get_pricing", "answered"), "X-Forwarded-For", f"198.51.100.{number}")
         answer = strict.send("get_pricing", event=event)
     assert answer.status == 429
 

@@ -23,7 +23,7 @@ class ProxyRequest:
         resource: the route that the gateway matched, as in the template.
         path: the route if it is an operation's, else the path of the request; without the stage, and without
             the base path of a custom domain.
-        headers: names in lower case. The gateway has each name once, with its last value.
+        headers: names in lower case. One that was sent several times has all values, separated by commas.
         query: all values of each name, in their order.
         path_parameters: by their names in the route.
         body: base64 if the gateway considers it binary.
@@ -51,13 +51,26 @@ class ProxyRequest:
             method=event["httpMethod"],
             resource=event["resource"],
             path=f"/{parameters['proxy']}" if "proxy" in parameters else event["resource"],
-            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            headers=_headers(event),
             query={name: [value] for name, value in single.items()} | repeated,
             path_parameters=parameters,
             body=event.get("body"),
             body_is_base64=bool(event.get("isBase64Encoded")),
             address=identity.get("sourceIp") or "",
         )
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    """The headers of an event.
+
+    A header that was sent several times is a list (RFC 9110, section 5.3). To go by one of its values would
+    accept what a client, or something between, may have meant otherwise.
+    """
+    single = {name: [value] for name, value in (event.get("headers") or {}).items()}
+    found: dict[str, list[str]] = {}
+    for name, values in (event.get("multiValueHeaders") or single).items():
+        found.setdefault(name.lower(), []).extend(values)
+    return {name: ", ".join(values) for name, values in found.items()}
 
 
 def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -262,6 +263,16 @@ class World:
         self.pause = RecordedPause()
         self._environments = 0
         self.services = self.environment()
+
+    def twin(self) -> World:
+        """Return another world in the same state; its execution environments have served nothing yet."""
+        twin = copy(self)
+        twin.clock, twin.workflows, twin.events, twin.telemetry, twin.pause = deepcopy(
+            (self.clock, self.workflows, self.events, self.telemetry, self.pause)
+        )
+        twin.db = self.db.copy(twin.clock.now)
+        twin.services = twin.environment()
+        return twin
 
     def environment(self) -> Services:
         """Return new services, as a new execution environment has them."""

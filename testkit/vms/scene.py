@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +78,15 @@ class Scene:
         self.caller = caller()
         self.made: list[Vm] = []
         self._version = 1
+
+    def twin(self) -> Scene:
+        """Return a scene in the same state, in which every execution that has been started begins anew."""
+        twin = copy(self)
+        twin.world = self.world.twin()
+        twin.engine = Engine(twin.world, twice=self.engine.twice)
+        twin.services = twin.world.services
+        twin.made = list(self.made)
+        return twin
 
     def request(self, count: int = 1, rental: RentalType = ON_DEMAND, **changes: Any) -> VmRequest:
         base = VmRequest(

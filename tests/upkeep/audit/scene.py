@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
@@ -65,6 +66,20 @@ class Scene:
         self.pending = self._reserve(1, "second")
         self.small = self._claim(1, "small", CLAIM_ID)
         self.waiting = self._claim(50, "waiting", None)
+
+    @classmethod
+    def ready(cls) -> Self:
+        """A scene as the constructor makes it, copied from one that is made once a process."""
+        if cls not in _MADE:
+            _MADE[cls] = cls()
+        return cast("Self", _MADE[cls].twin())
+
+    def twin(self) -> Self:
+        """Another scene in the same state."""
+        twin = copy(self)
+        twin.world = self.world.twin()
+        twin.db = twin.world.db
+        return twin
 
     def _world(self) -> World:
         cordoned = replace(pod("pod3", 2), domains=tuple(rack("pod3", n, cordoned=True) for n in range(2)))
@@ -145,6 +160,10 @@ class Scene:
     ) -> AuditReport:
         auditor = replace(self.auditor(page_items), taken_away=frozenset(taken_away))
         return audit_holders(auditor, fix=fix)
+
+
+_MADE: Final[dict[type[Scene], Scene]] = {}
+"""The first scene of each kind, which no test changes."""
 
 
 def auditor_of(world: World, page_items: int | None = None) -> Audit:

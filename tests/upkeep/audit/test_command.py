@@ -38,7 +38,7 @@ class Functions:
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     """This world as the local stack of the command."""
-    made = Scene()
+    made = Scene.ready()
     clients = {"dynamodb": made.db, "lambda": Functions()}
     outputs = {"AuditHoldersFunctionName": "the-audit"}
     monkeypatch.setattr(audit, "connect", lambda _stack, _state: (clients.__getitem__, outputs))

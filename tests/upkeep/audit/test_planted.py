@@ -25,12 +25,12 @@ ALL = (*PLANTED, *PLANTED_BOOKINGS, *PLANTED_PLACEMENTS, *PLANTED_SERVERS, *PLAN
 
 @pytest.fixture
 def scene() -> Scene:
-    return Scene()
+    return Scene.ready()
 
 
 @pytest.mark.parametrize("kind", [Scene, PlacementScene, VmScene])
 def test_a_consistent_service_has_no_findings(kind: type[Scene]) -> None:
-    scene = kind()
+    scene = kind.ready()
     report = scene.audit()
     assert report.is_clean
     assert (report.reported, report.notices, report.unjudged) == ((), (), ())
@@ -38,7 +38,7 @@ def test_a_consistent_service_has_no_findings(kind: type[Scene]) -> None:
 
 @pytest.mark.parametrize("case", ALL, ids=str)
 def test_exactly_the_planted_corruption_is_found(case: Planted) -> None:
-    scene = case.scene()
+    scene = case.scene.ready()
     case.plant(scene)
     before = scene.db.dump()
     report = scene.audit()
@@ -49,7 +49,7 @@ def test_exactly_the_planted_corruption_is_found(case: Planted) -> None:
 
 @pytest.mark.parametrize("case", ALL, ids=str)
 def test_only_provably_safe_repairs_are_made_and_each_is_audited(case: Planted) -> None:
-    scene = case.scene()
+    scene = case.scene.ready()
     case.plant(scene)
     scene.world.telemetry.audits.clear()
     report = scene.audit(fix=True)
@@ -62,7 +62,7 @@ def test_only_provably_safe_repairs_are_made_and_each_is_audited(case: Planted) 
 
 @pytest.mark.parametrize("case", [p for p in ALL if not p.repaired], ids=str)
 def test_a_second_fix_has_nothing_to_do(case: Planted) -> None:
-    scene = case.scene()
+    scene = case.scene.ready()
     case.plant(scene)
     scene.audit(fix=True)
     before = scene.db.dump()

@@ -56,12 +56,12 @@ EVERY_CALL = frozenset(
 
 @pytest.fixture
 def scene() -> Any:
-    return _heard(Scene())
+    return _heard(Scene.ready())
 
 
 @pytest.fixture
 def vm_scene() -> Any:
-    return _heard(VmScene())
+    return _heard(VmScene.ready())
 
 
 def _heard(scene: Any) -> Any:

@@ -19,7 +19,7 @@ GONE = "22222222-2222-4333-8444-555555555555"
 
 @pytest.fixture
 def scene() -> Scene:
-    return Scene()
+    return Scene.ready()
 
 
 def _repair_against(scene: Scene, rival: Callable[[Scene], None]) -> set[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def scene() -> Scene:
-    return Scene()
+    return Scene.ready()
 
 
 RESTORED = [
@@ -51,7 +51,7 @@ RESTORED = [
 
 @pytest.mark.parametrize("case", RESTORED, ids=str)
 def test_a_repair_restores_exactly_what_was_there_before_the_corruption(case: Planted) -> None:
-    scene = case.scene()
+    scene = case.scene.ready()
     before = scene.db.dump()
     case.plant(scene)
     assert scene.db.dump() != before

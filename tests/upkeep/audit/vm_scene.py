@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from gpu_capacity.access import Scope
 from gpu_capacity.accounts.api_keys import ApiKeyIssuer
@@ -68,6 +69,13 @@ class VmScene(Scene):
         self.starting, self.created = (self.nodes.create(1, node="vm05") for _ in range(2))
         self._begin(self.starting)
         self._accounts()
+
+    def twin(self) -> Self:
+        """Another scene in the same state; no execution is under way in it."""
+        twin = copy(self)
+        twin.nodes = self.nodes.twin()
+        twin.world, twin.db = twin.nodes.world, twin.nodes.world.db
+        return twin
 
     def _rent(self, node: str, count: int, rental: RentalType = ON_DEMAND) -> Vm:
         vm = self.nodes.create(count, rental, node=node)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr
@@ -48,12 +49,20 @@ ENTRIES_MAX: Final = 64
 MAX_UNAVAILABLE: Final = r"^([0-9]{1,9}|([0-9]|[1-9][0-9]|100)%)$"
 
 
+_PREFIX: Final = re.compile(r"[0-9A-Fa-f:.]+(/(0|[1-9][0-9]*))?")
+"""What Python accepts beyond this is a zone, which may be any text, or a mask, which not everybody reads alike."""
+
+
 def _prefix(text: str) -> str:
     """An address or a prefix, of either version of IP. It is kept as it was sent."""
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ValueError("must be an IP address or a prefix such as 10.0.0.0/8") from None
+        is_prefix = False
+    else:
+        is_prefix = _PREFIX.fullmatch(text) is not None
+    if not is_prefix:
+        raise ValueError("must be an IP address or a prefix such as 10.0.0.0/8")
     return text
 
 

@@ -50,7 +50,7 @@ MAX_UNAVAILABLE: Final = r"^([0-9]{1,9}|([0-9]|[1-9][0-9]|100)%)$"
 
 
 _PREFIX: Final = re.compile(r"[0-9A-Fa-f:.]+(/(0|[1-9][0-9]*))?")
-"""What Python accepts beyond this is a zone, which may be any text, or a mask, which not everybody reads alike."""
+"""What Python accepts beyond this is a zone, which may be any text, or a mask, which is read in two ways."""
 
 
 def _prefix(text: str) -> str:

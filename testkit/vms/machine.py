@@ -6,6 +6,7 @@ and when requests, schedules and other executions run.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.errors import CapacityError
@@ -39,6 +40,18 @@ class Engine(Disturbed):
         self._at_work: set[str] = set()
         self.watch: Callable[[], None] = lambda: None
         """Called before and after each step."""
+
+    def twin(self, world: World) -> Engine:
+        """Return an engine for a twin of the world; executions that have not ended begin anew in it."""
+        twin = copy(self)
+        twin.world, twin.executions, twin.ended, twin._at_work = world, {}, dict(self.ended), set()
+        twin.calls, twin._counts, twin._disturbed = (
+            list(self.calls),
+            self._counts.copy(),
+            list(self._disturbed),
+        )
+        twin.watch = lambda: None
+        return twin
 
     def awake(self) -> list[str]:
         """Return the executions that can continue now, in the order in which they were started."""

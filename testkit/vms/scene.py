@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.dynamodb import keys
@@ -79,11 +79,11 @@ class Scene:
         self.made: list[Vm] = []
         self._version = 1
 
-    def twin(self) -> Scene:
-        """Return a scene in the same state, in which every execution that has been started begins anew."""
+    def twin(self) -> Self:
+        """Return a scene in the same state; executions that have not ended begin anew in it."""
         twin = copy(self)
         twin.world = self.world.twin()
-        twin.engine = Engine(twin.world, twice=self.engine.twice)
+        twin.engine = self.engine.twin(twin.world)
         twin.services = twin.world.services
         twin.made = list(self.made)
         return twin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -29,17 +30,26 @@ DEAD, FAILED, INTERRUPTED, RUNNING, STOPPED = (
 
 @dataclass(frozen=True)
 class Scenario:
-    """``prepare`` gives a stage whose executions are before their first step.
+    """``make`` makes a stage whose executions have ended or are before their first step.
 
     ``steps`` are the called ones, each with the number of its calls until then; ``ends_as`` are the statuses
     of the stage's VMs, ``undone_as`` those after a start that was given up. The last VM is the one that the
     scenario is about.
     """
 
-    prepare: Callable[[], VmStage]
+    make: Callable[[], VmStage]
     steps: tuple[Step, ...]
     ends_as: tuple[VmStatus, ...]
     undone_as: tuple[VmStatus, ...] = ()
+
+    def prepare(self) -> VmStage:
+        """Return such a stage; it is made once a process."""
+        return _made(self.make).twin()
+
+
+@cache
+def _made(make: Callable[[], VmStage]) -> VmStage:
+    return make()
 
 
 def start() -> VmStage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
@@ -39,6 +39,13 @@ class VmStage(Scene):
         self.behave(**behaviour)
         self.engine.watch = self.check_safety
         self._seen: dict[str, VmStatus] = {}
+
+    def twin(self) -> Self:
+        """Return a stage in the same state; executions that have not ended begin anew in it."""
+        twin = super().twin()
+        twin.engine.watch = twin.check_safety
+        twin._seen = dict(self._seen)
+        return twin
 
     def behave(self, **behaviour: Any) -> None:
         """Set the behaviour of the simulated region."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
@@ -18,11 +19,17 @@ class Small:
     """One pod of three racks; the organization's instances and units are limited, and none is used."""
 
     def __init__(self) -> None:
-        self.world = World(pods=(pod("pod1", 3),))
+        self.world = World(pods=(pod("pod1", 3),), trusting=True)
         for subject in ("GB300", "instances"):
             item = keys.quota(ORGANIZATION, subject) | encode({"limit": 100, "used": 0})
             self.world.db.put_item(TableName=HOLDERS, Item=item)
         self.owned: list[str] = []
+
+    def twin(self) -> Small:
+        """Another service in the same state."""
+        twin = copy(self)
+        twin.world, twin.owned = self.world.twin(), list(self.owned)
+        return twin
 
     def auditor(self, page_items: int | None = None) -> Audit:
         return auditor_of(self.world, page_items)

@@ -27,7 +27,9 @@ from tests.upkeep.audit.small import Small
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Rival = Callable[[Small], Callable[[], object]]
+    Traffic = Callable[[Small], object]
+    Rival = Callable[[Small], Traffic]
+    """Prepares a service; what it returns changes a twin of it."""
 
 pytestmark = pytest.mark.slow
 
@@ -44,13 +46,12 @@ def _settle(small: Small) -> None:
         pass
 
 
-def reserve(small: Small) -> Callable[[], object]:
-    services = small.world.environment()
-    return lambda: create_reservation(services, caller(), request(1))
+def reserve(_: Small) -> Traffic:
+    return lambda small: create_reservation(small.world.environment(), caller(), request(1))
 
 
-def reserve_and_delete(small: Small) -> Callable[[], object]:
-    def run() -> None:
+def reserve_and_delete(_: Small) -> Traffic:
+    def run(small: Small) -> None:
         made = create_reservation(small.world.services, caller(), request(1)).reservation.id
         delete_reservation(small.world.services, caller(), made, frozenset())
         reservations.tear_down(small.world, made)
@@ -58,29 +59,29 @@ def reserve_and_delete(small: Small) -> Callable[[], object]:
     return run
 
 
-def provision(small: Small) -> Callable[[], object]:
+def provision(small: Small) -> Traffic:
     made = create_reservation(small.world.services, caller(), request(1)).reservation.id
-    return lambda: reservations.provision(small.world, made)
+    return lambda small: reservations.provision(small.world, made)
 
 
-def fail(small: Small) -> Callable[[], object]:
+def fail(small: Small) -> Traffic:
     made = create_reservation(small.world.services, caller(), request(1)).reservation.id
-    return lambda: reservations.fail(small.world, made)
+    return lambda small: reservations.fail(small.world, made)
 
 
-def tear_down(small: Small) -> Callable[[], object]:
+def tear_down(small: Small) -> Traffic:
     made = create_reservation(small.world.services, caller(), request(1), idempotency_key="k").reservation.id
     reservations.provision(small.world, made)
     delete_reservation(small.world.services, caller(), made, frozenset())
-    return lambda: reservations.tear_down(small.world, made)
+    return lambda small: reservations.tear_down(small.world, made)
 
 
-def claim(small: Small) -> Callable[[], object]:
-    return lambda: create_capacity_claim(small.world.services, caller(), _resources(9), name="mine")
+def claim(_: Small) -> Traffic:
+    return lambda small: create_capacity_claim(small.world.services, caller(), _resources(9), name="mine")
 
 
-def claim_and_delete(small: Small) -> Callable[[], object]:
-    def run() -> None:
+def claim_and_delete(_: Small) -> Traffic:
+    def run(small: Small) -> None:
         create_capacity_claim(small.world.services, caller(), _resources(3), claim_id=CLAIM_ID)
         delete_capacity_claim(small.world.services, caller(), CLAIM_ID)
         _settle(small)
@@ -88,10 +89,10 @@ def claim_and_delete(small: Small) -> Callable[[], object]:
     return run
 
 
-def shrink_and_grow(small: Small) -> Callable[[], object]:
+def shrink_and_grow(small: Small) -> Traffic:
     create_capacity_claim(small.world.services, caller(), _resources(4), claim_id=CLAIM_ID)
 
-    def run() -> None:
+    def run(small: Small) -> None:
         for count in (1, 9):
             update_capacity_claim(small.world.services, caller(), CLAIM_ID, _resources(count))
             _settle(small)
@@ -114,10 +115,12 @@ RIVALS = [
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.__name__)
 def test_traffic_causes_no_findings(rival: Rival) -> None:
     schedules = 0
+    prepared = Small()
+    traffic = rival(prepared)
     for schedule in every_interleaving(INTERRUPTIONS):
-        small = Small()
-        traffic = rival(small)
-        reports = schedule.run(small.world.db, [partial(audit_holders, small.auditor(PAGE)), traffic])
+        small = prepared.twin()
+        audit = partial(audit_holders, small.auditor(PAGE))
+        reports = schedule.run(small.world.db, [audit, partial(traffic, small)])
         report = reports[0]
         assert isinstance(report, AuditReport), report
         schedules += 1
@@ -131,10 +134,13 @@ def test_traffic_causes_no_findings(rival: Rival) -> None:
     "rival", [reserve, tear_down, claim, claim_and_delete, shrink_and_grow], ids=lambda rival: rival.__name__
 )
 def test_without_the_second_read_traffic_would_cause_findings(rival: Rival) -> None:
+    prepared = Small()
+    traffic = rival(prepared)
+
     def suspects(schedule: Schedule) -> bool:
-        small = Small()
-        traffic = rival(small)
-        facts, _ = schedule.run(small.world.db, [small.auditor(PAGE).store.read_all, traffic])
+        small = prepared.twin()
+        read = small.auditor(PAGE).store.read_all
+        facts, _ = schedule.run(small.world.db, [read, partial(traffic, small)])
         assert isinstance(facts, Facts)
         return bool(findings_of(facts))
 
@@ -143,13 +149,13 @@ def test_without_the_second_read_traffic_would_cause_findings(rival: Rival) -> N
 
 @pytest.mark.parametrize("rival", [reserve, reserve_and_delete, claim, shrink_and_grow, tear_down])
 def test_a_real_leak_is_found_and_freed_during_traffic(rival: Rival) -> None:
+    prepared = Small()
+    traffic = rival(prepared)
+    prepared.leak()
     for schedule in every_interleaving(1):
-        small = Small()
-        traffic = rival(small)
-        small.leak()
-        reports = schedule.run(
-            small.world.db, [partial(audit_holders, small.auditor(PAGE), fix=True), traffic]
-        )
+        small = prepared.twin()
+        audit = partial(audit_holders, small.auditor(PAGE), fix=True)
+        reports = schedule.run(small.world.db, [audit, partial(traffic, small)])
         assert isinstance(reports[0], AuditReport), reports[0]
         assert [one.result.value for one in reports[0].reported] == ["repaired"]
         assert audit_holders(small.auditor()).reported == ()

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from gpu_capacity.upkeep.audit.means import Audit
     from gpu_capacity.vms.record import RentalType, Vm
 
-    Rival = Callable[[Scene], Callable[[], object]]
+    Traffic = Callable[[Scene], object]
+    Rival = Callable[[Scene], Traffic]
+    """Prepares a scene; what it returns changes a twin of it."""
 
 pytestmark = pytest.mark.slow
 
@@ -63,22 +65,21 @@ def _leave(scene: Scene, vm: Vm) -> None:
     assert steps.settle_vm_stop(scene.services, *vm.key)["outcome"] == "settled"
 
 
-def rent(scene: Scene) -> Callable[[], object]:
-    services = scene.world.environment()
-    return lambda: create_vm(services, caller(), scene.request(8), ACCOUNT)
+def rent(_: Scene) -> Traffic:
+    return lambda scene: create_vm(scene.world.environment(), caller(), scene.request(8), ACCOUNT)
 
 
-def bring_up(scene: Scene) -> Callable[[], object]:
+def bring_up(scene: Scene) -> Traffic:
     vm = scene.create(8)
-    return lambda: _start(scene, vm)
+    return lambda scene: _start(scene, vm)
 
 
-def fail(scene: Scene) -> Callable[[], object]:
+def fail(scene: Scene) -> Traffic:
     vm = scene.create(8)
     steps.begin_vm_start(scene.services, *vm.key)
     steps.start_vm_server(scene.services, *vm.key)
 
-    def run() -> None:
+    def run(scene: Scene) -> None:
         steps.abandon_vm_start(scene.services, *vm.key, "no answer")
         while steps.sweep_vm_server(scene.services, *vm.key)["outcome"] != "gone":
             scene.world.clock.advance(5)
@@ -87,52 +88,52 @@ def fail(scene: Scene) -> Callable[[], object]:
     return run
 
 
-def stop(scene: Scene) -> Callable[[], object]:
+def stop(scene: Scene) -> Traffic:
     vm = _up(scene)
 
-    def run() -> None:
+    def run(scene: Scene) -> None:
         stop_vm(scene.services, caller(), vm.id, ACCOUNT)
         _leave(scene, vm)
 
     return run
 
 
-def destroy(scene: Scene) -> Callable[[], object]:
+def destroy(scene: Scene) -> Traffic:
     vm = _up(scene)
 
-    def run() -> None:
+    def run(scene: Scene) -> None:
         destroy_vm(scene.services, caller(), vm.id, ACCOUNT)
         _leave(scene, vm)
 
     return run
 
 
-def give_notice(scene: Scene) -> Callable[[], object]:
+def give_notice(scene: Scene) -> Traffic:
     _up(scene, 8, INTERRUPTIBLE)
-    return lambda: scene.create(ON_DEMAND_4)
+    return lambda scene: scene.create(ON_DEMAND_4)
 
 
-def interrupt(scene: Scene) -> Callable[[], object]:
+def interrupt(scene: Scene) -> Traffic:
     _up(scene, 8, INTERRUPTIBLE)
     new_vm = scene.create(ON_DEMAND_4)
     scene.world.clock.advance(120)
-    return lambda: steps.begin_vm_start(scene.services, *new_vm.key)
+    return lambda scene: steps.begin_vm_start(scene.services, *new_vm.key)
 
 
-def leave_by_itself(scene: Scene) -> Callable[[], object]:
+def leave_by_itself(scene: Scene) -> Traffic:
     victim = _up(scene, 8, INTERRUPTIBLE)
     scene.create(ON_DEMAND_4)
     stop_vm(scene.services, caller(), victim.id, ACCOUNT)
-    return lambda: _leave(scene, victim)
+    return lambda scene: _leave(scene, victim)
 
 
-def take_notice_back(scene: Scene) -> Callable[[], object]:
+def take_notice_back(scene: Scene) -> Traffic:
     _up(scene, 8, INTERRUPTIBLE)
     new_vm = scene.create(ON_DEMAND_4)
-    return lambda: destroy_vm(scene.services, caller(), new_vm.id, ACCOUNT)
+    return lambda scene: destroy_vm(scene.services, caller(), new_vm.id, ACCOUNT)
 
 
-def start_again(scene: Scene) -> Callable[[], object]:
+def start_again(scene: Scene) -> Traffic:
     victim = _up(scene, 8, INTERRUPTIBLE)
     new_vm = scene.create(8)
     scene.world.clock.advance(120)
@@ -141,25 +142,25 @@ def start_again(scene: Scene) -> Callable[[], object]:
     for vm in (victim, new_vm):
         _leave(scene, vm)
 
-    def run() -> None:
+    def run(scene: Scene) -> None:
         assert restart_vms(scene.services) == 1
         _start(scene, victim)
 
     return run
 
 
-def end_term(scene: Scene) -> Callable[[], object]:
+def end_term(scene: Scene) -> Traffic:
     vm = _up(scene, 8, RESERVED)
     stop_vm(scene.services, caller(), vm.id, ACCOUNT)
     _leave(scene, vm)
     scene.world.clock.advance(40 * 86_400)
-    return lambda: end_vm_terms(scene.services)
+    return lambda scene: end_vm_terms(scene.services)
 
 
-def lose_and_find(scene: Scene) -> Callable[[], object]:
+def lose_and_find(scene: Scene) -> Traffic:
     _up(scene)
 
-    def run() -> None:
+    def run(scene: Scene) -> None:
         scene.lose(0)
         assert watch_vm_nodes(scene.services) == 1
         scene.lose()
@@ -168,11 +169,11 @@ def lose_and_find(scene: Scene) -> Callable[[], object]:
     return run
 
 
-def reserve_after_a_vm(scene: Scene) -> Callable[[], object]:
+def reserve_after_a_vm(scene: Scene) -> Traffic:
     vm = _up(scene)
     destroy_vm(scene.services, caller(), vm.id, ACCOUNT)
 
-    def run() -> None:
+    def run(scene: Scene) -> None:
         _leave(scene, vm)
         wanted = request(1, region_id=REGION, accelerator="5090", unit="NODE")
         made = create_reservation(scene.world.environment(), caller(), wanted).reservation
@@ -181,11 +182,10 @@ def reserve_after_a_vm(scene: Scene) -> Callable[[], object]:
     return run
 
 
-def make_a_key(scene: Scene) -> Callable[[], object]:
-    world, services = scene.world, scene.services
-    book = ApiKeyIssuer(services.accounts, services.clock, services.ids, world.telemetry, "operator")
-
-    def run() -> None:
+def make_a_key(_: Scene) -> Traffic:
+    def run(scene: Scene) -> None:
+        services = scene.services
+        book = ApiKeyIssuer(services.accounts, services.clock, services.ids, services.telemetry, "operator")
         _, key = book.create(ACCOUNT, [Scope.READ_ONLY])
         book.revoke(ORGANIZATION, key.id)
 
@@ -200,11 +200,12 @@ SHORT = [rent, give_notice, interrupt, take_notice_back, end_term, make_a_key]
 @pytest.mark.parametrize("rival", [*LONG, *SHORT], ids=lambda rival: rival.__name__)
 def test_changes_of_vms_cause_no_findings(rival: Rival) -> None:
     page_items, schedules = 1 if rival in SHORT else PAGE, 0
+    prepared = Scene(count=1)
+    traffic = rival(prepared)
     for schedule in every_interleaving(INTERRUPTIONS):
-        scene = Scene(count=1)
-        traffic = rival(scene)
+        scene = prepared.twin()
         audit = partial(audit_holders, auditor(scene, page_items))
-        report, done = schedule.run(scene.world.db, [audit, traffic])
+        report, done = schedule.run(scene.world.db, [audit, partial(traffic, scene)])
         assert isinstance(report, AuditReport), report
         assert not isinstance(done, Exception), done
         schedules += 1
@@ -217,10 +218,13 @@ def test_changes_of_vms_cause_no_findings(rival: Rival) -> None:
     "rival", [rent, stop, give_notice, interrupt, leave_by_itself], ids=lambda rival: rival.__name__
 )
 def test_without_the_second_read_changes_of_vms_would_cause_findings(rival: Rival) -> None:
+    prepared = Scene(count=1)
+    traffic = rival(prepared)
+
     def suspects(schedule: Schedule) -> bool:
-        scene = Scene(count=1)
-        traffic = rival(scene)
-        facts, _ = schedule.run(scene.world.db, [auditor(scene, 1).store.read_all, traffic])
+        scene = prepared.twin()
+        read = auditor(scene, 1).store.read_all
+        facts, _ = schedule.run(scene.world.db, [read, partial(traffic, scene)])
         assert isinstance(facts, Facts)
         return bool(findings_of(facts))
 
@@ -229,16 +233,19 @@ def test_without_the_second_read_changes_of_vms_would_cause_findings(rival: Riva
 
 @pytest.mark.parametrize("rival", [rent, give_notice], ids=lambda rival: rival.__name__)
 def test_a_real_leak_of_gpus_is_found_and_freed_while_vms_change(rival: Rival) -> None:
+    prepared = Scene(count=2)
+    traffic = rival(prepared)
     for schedule in every_interleaving(1):
-        scene = Scene(count=2)
-        traffic = rival(scene)
+        scene = prepared.twin()
         scene.world.db.update_item(
             TableName=INVENTORY,
             Key=keys.owners(REGION, GPU5090.id, POD),
             UpdateExpression="SET d1 = :leak",
             ExpressionAttributeValues={":leak": {"M": {f"g{STRANGER.hex()}": {"N": "3"}}}},
         )
-        report, _ = schedule.run(scene.world.db, [partial(audit_holders, auditor(scene), fix=True), traffic])
+        report, _ = schedule.run(
+            scene.world.db, [partial(audit_holders, auditor(scene), fix=True), partial(traffic, scene)]
+        )
         assert isinstance(report, AuditReport), report
         assert [one.result.value for one in report.reported] == ["repaired"]
         assert scene.owners(1) == {}

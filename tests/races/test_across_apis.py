@@ -168,10 +168,11 @@ LEAVERS = {"gpus": _vm_leaves, "whole": _reservation_leaves, "hosts": _claim_lea
 @pytest.mark.parametrize("left", LEAVERS)
 def test_a_node_given_back_during_another_request_has_one_owner_or_none(left: str, name: str) -> None:
     ends = set()
+    prepared = Scene(count=1)
+    leave = LEAVERS[left](prepared)
     # A claim makes more calls than the others, and another request may run before each of them.
     for schedule in every_interleaving(interruptions_max=1 if name == "claims" else 2):
-        scene = Scene(count=1)
-        leave = LEAVERS[left](scene)
+        scene = prepared.twin()
         leaver, buyer = warm(scene), warm(scene)
         result = schedule.run(
             scene.world.db,

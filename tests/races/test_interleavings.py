@@ -84,8 +84,9 @@ def test_every_order_of_calls_is_run_once() -> None:
 
 def test_of_two_environments_with_empty_caches_exactly_one_gets_the_last_unit() -> None:
     schedules = 0
+    prepared = _world()
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world()
+        world = prepared.twin()
         results = schedule.run_to_an_answer(
             world.db, [_creator(world.environment()), _creator(world.environment())]
         )
@@ -99,8 +100,9 @@ def test_of_two_environments_with_empty_caches_exactly_one_gets_the_last_unit() 
 
 
 def test_two_requests_that_both_fit_both_succeed() -> None:
+    prepared = _world(racks=2)
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world(racks=2)
+        world = prepared.twin()
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world)), _creator(_warm(world))])
 
         assert _kinds(results) == ["Observed", "Observed"]
@@ -109,8 +111,9 @@ def test_two_requests_that_both_fit_both_succeed() -> None:
 
 
 def test_of_three_requests_for_the_last_two_racks_two_succeed() -> None:
+    prepared = _world(racks=2)
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world(racks=2)
+        world = prepared.twin()
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world)) for _ in range(3)])
 
         assert _kinds(results) == ["InsufficientCapacity", "Observed", "Observed"]
@@ -118,8 +121,9 @@ def test_of_three_requests_for_the_last_two_racks_two_succeed() -> None:
 
 
 def test_reservations_that_overlap_in_part_never_share_a_rack() -> None:
+    prepared = _world(racks=5)
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world(racks=5)
+        world = prepared.twin()
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world), 3), _creator(_warm(world), 3)])
 
         assert _kinds(results) == ["InsufficientCapacity", "Observed"]
@@ -128,9 +132,10 @@ def test_reservations_that_overlap_in_part_never_share_a_rack() -> None:
 
 
 def test_exactly_one_of_two_concurrent_requests_gets_the_rest_of_a_quota() -> None:
+    prepared = _world(racks=4)
+    prepared.set_quota(3)
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world(racks=4)
-        world.set_quota(3)
+        world = prepared.twin()
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world), 2), _creator(_warm(world), 2)])
 
         assert _kinds(results) == ["Observed", "QuotaExceeded"]
@@ -139,8 +144,9 @@ def test_exactly_one_of_two_concurrent_requests_gets_the_rest_of_a_quota() -> No
 
 
 def test_one_key_sent_twice_concurrently_makes_one_reservation_and_both_return_it() -> None:
+    prepared = _world(racks=3)
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world(racks=3)
+        world = prepared.twin()
         results = schedule.run_to_an_answer(
             world.db, [_creator(_warm(world), 2, "k"), _creator(_warm(world), 2, "k")]
         )
@@ -156,9 +162,10 @@ def test_one_key_sent_twice_concurrently_makes_one_reservation_and_both_return_i
 
 
 def test_two_concurrent_deletes_start_one_teardown() -> None:
+    prepared = _world(racks=2)
+    made = create_reservation(prepared.services, caller(), request(2)).reservation
     for schedule in every_interleaving():
-        world = _world(racks=2)
-        made = create_reservation(world.services, caller(), request(2)).reservation
+        world = prepared.twin()
         results = schedule.run(world.db, [_deleter(_warm(world), made.id), _deleter(_warm(world), made.id)])
 
         assert results == [None, None]
@@ -168,10 +175,11 @@ def test_two_concurrent_deletes_start_one_teardown() -> None:
 
 def test_a_release_during_a_create_never_gives_away_what_is_still_owned() -> None:
     outcomes = set()
+    prepared = _world(racks=2)
+    made = create_reservation(prepared.services, caller(), request(2)).reservation
+    delete_reservation(prepared.services, caller(), made.id, NOWHERE)
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
-        world = _world(racks=2)
-        made = create_reservation(world.services, caller(), request(2)).reservation
-        delete_reservation(world.services, caller(), made.id, NOWHERE)
+        world = prepared.twin()
         results = schedule.run_to_an_answer(
             world.db,
             [
@@ -187,9 +195,10 @@ def test_a_release_during_a_create_never_gives_away_what_is_still_owned() -> Non
 
 
 def test_a_delete_overrides_the_beginning_of_provisioning() -> None:
+    prepared = _world()
+    made = create_reservation(prepared.services, caller(), request(1)).reservation
     for schedule in every_interleaving():
-        world = _world()
-        made = create_reservation(world.services, caller(), request(1)).reservation
+        world = prepared.twin()
         schedule.run(
             world.db,
             [
@@ -203,10 +212,11 @@ def test_a_delete_overrides_the_beginning_of_provisioning() -> None:
 
 
 def test_a_delete_overrides_the_end_of_provisioning() -> None:
+    prepared = _world()
+    made = create_reservation(prepared.services, caller(), request(1)).reservation
+    begin_provisioning(prepared.services, (ORGANIZATION, made.id))
     for schedule in every_interleaving():
-        world = _world()
-        made = create_reservation(world.services, caller(), request(1)).reservation
-        begin_provisioning(world.services, (ORGANIZATION, made.id))
+        world = prepared.twin()
         schedule.run(
             world.db,
             [
@@ -222,12 +232,13 @@ def test_a_delete_overrides_the_end_of_provisioning() -> None:
 
 
 def test_a_delete_overrides_a_failure_and_capacity_is_given_back_once() -> None:
+    prepared = _world()
+    prepared.set_quota(1)
+    made = create_reservation(prepared.services, caller(), request(1)).reservation
+    begin_provisioning(prepared.services, (ORGANIZATION, made.id))
+    abandon_provisioning(prepared.services, (ORGANIZATION, made.id), "a host is unfit")
     for schedule in every_interleaving():
-        world = _world()
-        world.set_quota(1)
-        made = create_reservation(world.services, caller(), request(1)).reservation
-        begin_provisioning(world.services, (ORGANIZATION, made.id))
-        abandon_provisioning(world.services, (ORGANIZATION, made.id), "a host is unfit")
+        world = prepared.twin()
         schedule.run(
             world.db,
             [
@@ -245,10 +256,11 @@ def test_a_delete_overrides_a_failure_and_capacity_is_given_back_once() -> None:
 
 def test_the_end_and_the_undo_of_provisioning_exclude_each_other() -> None:
     seen = set()
+    prepared = _world()
+    made = create_reservation(prepared.services, caller(), request(1)).reservation
+    begin_provisioning(prepared.services, (ORGANIZATION, made.id))
     for schedule in every_interleaving():
-        world = _world()
-        made = create_reservation(world.services, caller(), request(1)).reservation
-        begin_provisioning(world.services, (ORGANIZATION, made.id))
+        world = prepared.twin()
         results = schedule.run(
             world.db,
             [
@@ -264,11 +276,12 @@ def test_the_end_and_the_undo_of_provisioning_exclude_each_other() -> None:
 
 
 def test_two_concurrent_removals_free_everything_once() -> None:
+    prepared = _world(racks=2)
+    prepared.set_quota(2)
+    made = create_reservation(prepared.services, caller(), request(2)).reservation
+    delete_reservation(prepared.services, caller(), made.id, NOWHERE)
     for schedule in every_interleaving():
-        world = _world(racks=2)
-        world.set_quota(2)
-        made = create_reservation(world.services, caller(), request(2)).reservation
-        delete_reservation(world.services, caller(), made.id, NOWHERE)
+        world = prepared.twin()
         results = schedule.run(
             world.db,
             [partial(release_reservation, world.environment(), ORGANIZATION, made.id) for _ in range(2)],
@@ -281,12 +294,13 @@ def test_two_concurrent_removals_free_everything_once() -> None:
 
 def test_two_concurrent_reconciles_start_one_execution() -> None:
     """Each reads eight shards, so there are too many orders: these have at most two interruptions."""
+    prepared = _world()
+    made = create_reservation(prepared.services, caller(), request(1)).reservation
+    (name,) = prepared.workflows.executions
+    prepared.workflows.end(name)
+    prepared.clock.advance(3600)
     for schedule in every_interleaving(interruptions_max=2):
-        world = _world()
-        made = create_reservation(world.services, caller(), request(1)).reservation
-        (name,) = world.workflows.executions
-        world.workflows.end(name)
-        world.clock.advance(3600)
+        world = prepared.twin()
         schedule.run(world.db, [partial(reconcile, world.environment()) for _ in range(2)])
 
         assert len(world.workflows) == 2
@@ -294,10 +308,11 @@ def test_two_concurrent_reconciles_start_one_execution() -> None:
 
 
 def test_a_delete_during_a_removal_is_answered_as_one_before_or_after_it() -> None:
+    prepared = _world()
+    made = create_reservation(prepared.services, caller(), request(1)).reservation
+    delete_reservation(prepared.services, caller(), made.id, NOWHERE)
     for schedule in every_interleaving():
-        world = _world()
-        made = create_reservation(world.services, caller(), request(1)).reservation
-        delete_reservation(world.services, caller(), made.id, NOWHERE)
+        world = prepared.twin()
         results = schedule.run(
             world.db,
             [

@@ -36,7 +36,7 @@ INTERRUPTIONS_MAX: Final = 2
 
 def small() -> tuple[World, str]:
     """A reservation with four hosts, whose topology the first environment knows."""
-    world = World(pods=(pod("pod1", 2, hosts=4),))
+    world = World(pods=(pod("pod1", 2, hosts=4),), trusting=True)
     return world, provisioned(world, 1).id
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _provisioned(racks: int = 3) -> tuple[World, Reservation]:
-    world = World(pods=(pod("pod1", racks, hosts=1),))
+    world = World(pods=(pod("pod1", racks, hosts=1),), trusting=True)
     made = create_reservation(world.services, caller(), request(racks)).reservation
     provision(world, made.id)
     return world, stored(world, made.id)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.stack import Answer, Stack
 
+UNKNOWN = "7766de50-452c-437a-a64b-86b3429861d4"
 AMSTERDAM = "eu-ams-1"
 ALL_FREE = {1: 8, 2: 4, 4: 2, 8: 1}
 INTERRUPTIBLE = {"rental_type": "interruptible"}
@@ -341,8 +342,8 @@ def watch_nodes(stack: Stack) -> None:
     ("method", "path", "body", "status"),
     [
         ("GET", "/vms/nothing", None, 404),
-        ("GET", f"/vms/{uuid.uuid4()}", None, 404),
-        ("DELETE", f"/ssh-keys/{uuid.uuid4()}", None, 404),
+        ("GET", f"/vms/{UNKNOWN}", None, 404),
+        ("DELETE", f"/ssh-keys/{UNKNOWN}", None, 404),
         ("PUT", "/vms", {}, 405),
         ("POST", "/search", {}, 405),
         ("GET", "/vms?limit=0", None, 422),

@@ -97,8 +97,9 @@ def at_every_call(
 ) -> Iterator[Scene]:
     """A fresh scene for each call of ``run``; the process dies at that call."""
     when, interceptor = FAULTS[fault]
+    built = build()
     for call in range(1000):
-        scene = build()
+        scene = Scene(built.world.twin(), built.claim)
         register: Any = getattr(scene.world.db, when)
         hook = register("*", interceptor, skip=call)
         with contextlib.suppress(Killed, CapacityError):

@@ -115,9 +115,10 @@ def test_every_step_may_run_twice(story: str, twice: bool) -> None:  # noqa: FBT
 @pytest.mark.parametrize("story", STORIES)
 def test_an_execution_may_die_after_any_state(story: str) -> None:
     tell, expected = STORIES[story]
+    told = Scene(count=1)
+    tell(told)
     for survived in range(STATES_MAX):
-        scene = Scene(count=1)
-        tell(scene)
+        scene = told.twin()
         died = False
         for _ in range(survived):
             while not scene.engine.awake() and scene.engine.executions:
@@ -139,9 +140,10 @@ def test_an_execution_may_die_after_any_state(story: str) -> None:
 def test_any_call_of_a_step_may_fail(story: str, fault: str) -> None:
     """The step is retried, as the state machine does: a fault never shows in a status."""
     tell, expected = STORIES[story]
+    told = Scene(count=1)
+    tell(told)
     for number in range(150):
-        scene = Scene(count=1)
-        tell(scene)
+        scene = told.twin()
         hook = scene.world.db.before if fault == "before" else scene.world.db.after
         gate = Gate(is_open=True)
         fault_of = unreachable() if fault == "before" else timeout_after()

@@ -2,8 +2,9 @@
 
     python -m tools.suite .venvs [arguments for pytest]
 
-The end-to-end tests spend most of their time waiting for workflows, polls and notices. The others run at the
-lowest priority, so that they do not delay them. The output of the end-to-end tests is shown when they end.
+The end-to-end tests, two at a time on one stack, spend most of their time waiting for workflows, polls and
+notices. The others run at the lowest priority, so that they do not delay them. The output of the end-to-end
+tests is shown when they end.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-E2E: Final = ("dev", "tests/e2e")
+E2E: Final = ("dev", "-n", "2", "tests/e2e")
 OTHERS: Final = (
     ("dev", "-n", "2", "--dist", "worksteal", "--ignore=tests/e2e", "--ignore=tests/benchmarks", "tests"),
     ("bench", "-n", "2", "tests/benchmarks"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import time
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTLED_SECONDS_MAX = 90
+FIRST_SEQUENCE = 1000
+"""Above that of the document with which the stack was started."""
 POLL_SECONDS = 0.5
 
 
@@ -96,6 +99,38 @@ class Stack:
                 return history
             time.sleep(POLL_SECONDS)
         raise AssertionError(f"{what} did not happen within {SETTLED_SECONDS_MAX} s, saw {history}")
+
+
+class FleetManager:
+    """Publishes fleet documents, one test at a time: each document describes the whole fleet.
+
+    Attributes:
+        sequence: of the last document that it published; a file that tests of all processes share.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self.sequence = stack.state.folder / "fleet-sequence"
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[FleetManager]:
+        """Wait until no other test publishes, and let none do so meanwhile."""
+        with self.sequence.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self
+
+    def publish(self, document: dict[str, Any]) -> Any:
+        """Publish a document as the next one, and run the scheduled function; return its report."""
+        sequence = int(self.sequence.read_text() or FIRST_SEQUENCE) + 1
+        self.sequence.write_text(str(sequence))
+        self._stack.client("s3").put_object(
+            Bucket=self._stack.output("FleetBucketName"),
+            Key="fleet.json",
+            Body=json.dumps(document | {"sequence": sequence}).encode(),
+        )
+        name = self._stack.output("SyncInventoryFunctionName")
+        answer = self._stack.client("lambda").invoke(FunctionName=name)
+        return json.loads(answer["Payload"].read())
 
 
 @contextlib.contextmanager

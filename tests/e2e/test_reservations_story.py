@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from testkit.sample_fleet import sample_fleet
 from tests.functional.contract import ERROR, RESERVATION, UNITS, assert_is
 
 if TYPE_CHECKING:
-    from tests.e2e.stack import Answer, Stack
+    from tests.e2e.stack import Answer, FleetManager, Stack
 
 ORGANIZATION, PROJECT = "e2e00000-0000-4000-8000-000000000001", "e2e00000-0000-4000-8000-000000000002"
 
@@ -178,7 +177,9 @@ def test_a_request_without_a_token_is_refused(stack: Stack) -> None:
     assert stack.call("GET", "/api/version").json == {"name": "gpu-capacity-reservation", "version": "0.5.0"}
 
 
-def test_health_follows_the_hardware_and_a_region_that_shrinks_is_deferred(stack: Stack, token: str) -> None:
+def test_health_follows_the_hardware_and_a_region_that_shrinks_is_deferred(
+    stack: Stack, fleet: FleetManager, token: str
+) -> None:
     accepted = reserve(stack, token, "us-tex-1", 1)
     path = f"/api/v2/reservations/{accepted.json['metadata']['id']}"
     claimed = stack.client("dynamodb").query(
@@ -190,30 +191,20 @@ def test_health_follows_the_hardware_and_a_region_that_shrinks_is_deferred(stack
         },
     )["Items"][0]
 
-    document = sample_fleet(sequence=1000)
+    document = sample_fleet()
     region = next(r for r in document["regions"] if r["id"] == "us-tex-1")
     pod = next(p for p in region["pods"] if p["id"] == claimed["pod"]["S"])
     domain = next(d for d in pod["domains"] if d["position"] == int(claimed["start"]["N"]))
     domain["hosts"][0]["state"] = "unhealthy"
-    assert synchronize(stack, document)["refused"] is None
+    assert fleet.publish(document)["refused"] is None
     assert stack.call("GET", path, token=token).json["metadata"]["healthStatus"] == "degraded"
 
     before = figures(stack, token, "us-tex-1")
     region["pods"] = region["pods"][:2]
-    document["sequence"] = 1001
-    deferred = synchronize(stack, document)["parts_deferred"]
+    deferred = fleet.publish(document)["parts_deferred"]
     assert [(part["region_id"], part["code"]) for part in deferred] == [("us-tex-1", "drops_too_much")]
     assert figures(stack, token, "us-tex-1") == before
 
-    assert synchronize(stack, sample_fleet(sequence=1002))["refused"] is None
+    assert fleet.publish(sample_fleet())["refused"] is None
     assert stack.call("GET", path, token=token).json["metadata"]["healthStatus"] == "healthy"
     delete_and_wait(stack, token, accepted.json["metadata"]["id"])
-
-
-def synchronize(stack: Stack, document: dict[str, Any]) -> Any:
-    """Publish a fleet document and run the scheduled function."""
-    stack.client("s3").put_object(
-        Bucket=stack.output("FleetBucketName"), Key="fleet.json", Body=json.dumps(document).encode()
-    )
-    answer = stack.client("lambda").invoke(FunctionName=stack.output("SyncInventoryFunctionName"))
-    return json.loads(answer["Payload"].read())

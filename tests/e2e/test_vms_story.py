@@ -15,13 +15,13 @@ import pytest
 from testkit.sample_fleet import sample_fleet
 from tests.e2e.infrastructure_client import CLAIMS
 from tests.e2e.stack import ROOT
-from tests.e2e.test_reservations_story import delete_and_wait, synchronize
+from tests.e2e.test_reservations_story import delete_and_wait
 from tests.e2e.vm_customer import POLL_SECONDS, WAIT_SECONDS_MAX, VmCustomer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.e2e.stack import Answer, Stack
+    from tests.e2e.stack import Answer, FleetManager, Stack
 
 UNKNOWN = "7766de50-452c-437a-a64b-86b3429861d4"
 AMSTERDAM = "eu-ams-1"
@@ -306,21 +306,21 @@ def pending(claim: Answer) -> int:
 
 
 def test_a_vm_of_a_lost_node_is_offline_and_runs_again_when_the_node_is_back(
-    stack: Stack, customer: VmCustomer
+    stack: Stack, fleet: FleetManager, customer: VmCustomer
 ) -> None:
     vm_id = customer.rent("vm08", "6000pro", 1)
     customer.until({vm_id: "running"})
-    document = sample_fleet(sequence=2000)
+    document = sample_fleet()
     region = next(region for region in document["regions"] if region["id"] == AMSTERDAM)
     for pod in region["pods"]:
         pod["domains"] = [d for d in pod["domains"] if d["hosts"][0]["name"] != "vm08"]
-    assert synchronize(stack, document)["refused"] is None
+    assert fleet.publish(document)["refused"] is None
     watch_nodes(stack)
     assert customer.read(vm_id)["status"] == "offline"
     assert customer.call("POST", f"/vms/{vm_id}/stop").status == 400
     assert customer.ask("vm08", "6000pro", 1).status == 400
 
-    assert synchronize(stack, sample_fleet(sequence=2001))["refused"] is None
+    assert fleet.publish(sample_fleet())["refused"] is None
     watch_nodes(stack)
     customer.until({vm_id: "running"})
 

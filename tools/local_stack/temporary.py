@@ -40,17 +40,23 @@ def temporary_stack(
     Raises:
         LaunchError: it does not start.
     """
-    command = [sys.executable, "-m", "tools.run", "--port", "0", "--state", str(folder / "state")]
+    state = state_in(folder)
+    command = [sys.executable, "-m", "tools.run", "--port", "0", "--state", str(state.folder)]
     command += ["--venvs", str(venvs), *options]
     for name, value in parameters.items():
         command += ["--parameter", f"{name}={value}"]
     with (folder / LOG).open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
-            yield _address(process, folder / LOG), State(folder / "state")
+            yield _address(process, folder / LOG), state
         finally:
             process.send_signal(signal.SIGTERM)
             process.communicate(timeout=STOPPED_SECONDS_MAX)
+
+
+def state_in(folder: Path) -> State:
+    """The state of the stack that runs, or will run, below a folder."""
+    return State(folder / "state")
 
 
 @contextlib.contextmanager

@@ -15,11 +15,14 @@ from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import decode_quota
+from gpu_capacity.inventory.cordons import Cordon, Cordons, Target
 from gpu_capacity.inventory.items import (
+    decode_cordons,
     decode_owners,
     decode_pod,
     decode_region,
     decode_shape,
+    encode_cordons,
     encode_pod,
     encode_region,
     encode_shape,
@@ -317,6 +320,28 @@ def test_full_topology_is_stored_as_readable_text() -> None:
         "flavor": GB300.id,
     }
     assert decode_pod(item) == named
+
+
+def test_the_cordons_of_a_region() -> None:
+    rack = Target(pod_id="pod1", domain_id="rack1")
+    cordons = Cordons(REGION, 7, (Cordon(rack, "coolant leak", 1_780_000_000, "operator:me"),))
+    item = decode(encode_cordons(cordons))
+
+    assert item == {
+        "pk": "CORDONS",
+        "sk": f"REGION#{REGION}",
+        "v": 7,
+        "cordons": [
+            {
+                "pod": "pod1",
+                "domain": "rack1",
+                "reason": "coolant leak",
+                "since": 1_780_000_000,
+                "by": "operator:me",
+            }
+        ],
+    }
+    assert decode_cordons(item) == cordons
 
 
 def test_a_region() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.feed, (), "FEED", "FEED"),
     (keys.region, ("r",), "CATALOG", "REGION#r"),
+    (keys.cordons, ("r",), "CORDONS", "REGION#r"),
     (keys.owners, ("r", "f", "p"), "CLAIMS#r#f", "POD#p"),
     (keys.shape, ("r", "f", "p"), "SHAPES#r#f", "POD#p"),
     (keys.hosts, ("r", "p"), "HOSTS#r", "POD#p"),

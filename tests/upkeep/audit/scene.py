@@ -10,7 +10,10 @@ from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
+from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.holders.ids import holder_tag
+from gpu_capacity.inventory.cordons import Cordon, Cordons, Target
+from gpu_capacity.inventory.fleet.store import FleetStore
 from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.reservations.create import create_reservation
@@ -48,7 +51,7 @@ TABLES: Final = Tables(INVENTORY, HOLDERS)
 
 
 class Scene:
-    """Two pods of racks of two hosts; quotas; a provisioned and a pending reservation; two claims.
+    """Two pods of racks of two hosts; quotas; a provisioned and a pending reservation; two claims; a cordon.
 
     The first claim has all it asks for; the second waits in a queue for more than is free. Nothing is free
     but pod3, whose racks are cordoned.
@@ -66,6 +69,9 @@ class Scene:
         self.pending = self._reserve(1, "second")
         self.small = self._claim(1, "small", CLAIM_ID)
         self.waiting = self._claim(50, "waiting", None)
+        none = Cordons(REGION)
+        leak = Cordon(Target(pod_id="pod3"), "coolant leak", 1_780_000_000, "operator")
+        FleetStore(Database(self.db), INVENTORY).write_cordons(none, none.with_cordon(leak))
 
     @classmethod
     def ready(cls) -> Self:

@@ -22,6 +22,7 @@ from gpu_capacity.inventory.bookings import TAG_BYTES
 from gpu_capacity.inventory.fleet.store import decode_feed
 from gpu_capacity.inventory.items import (
     PodOwners,
+    decode_cordons,
     decode_owners,
     decode_pod,
     decode_region,
@@ -106,6 +107,8 @@ class Reading:
                 decode_region(item)
             case "FEED":
                 decode_feed(item)
+            case "CORDONS":
+                decode_cordons(item)
             case _:
                 self.unreadable.add(side)
 

@@ -111,7 +111,7 @@ openapi: setup-dev ## write docs/openapi.json from the models, and the routes in
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
 	@$(HAVE_PYTHON)
-	@$(PYTHON) tools/set_up.py dev sam emulator bench
+	@$(PYTHON) tools/set_up.py dev sam emulator ironic bench
 
 setup-stack:
 	@$(HAVE_PYTHON)
@@ -127,9 +127,11 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(DEV)/uv pip compile --quiet --
 lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=--upgrade for newer versions)
 	$(COMPILE) $(ARGS) layers/shared/requirements.in -o layers/shared/requirements.txt
 	$(COMPILE) $(ARGS) requirements/dev.in -c layers/shared/requirements.txt -o requirements/dev.txt
+	$(COMPILE) $(ARGS) layers/ironic/requirements.in -c requirements/dev.txt -o layers/ironic/requirements.txt
 	$(COMPILE) $(ARGS) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) $(ARGS) requirements/emulator.in -o requirements/emulator.txt
 	$(COMPILE) $(ARGS) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) $(ARGS) requirements/ironic.in -o requirements/ironic.txt
 	$(COMPILE) $(ARGS) requirements/fuzz.in -o requirements/fuzz.txt
 	$(COMPILE) $(ARGS) requirements/security.in -o requirements/security.txt
 	$(COMPILE) $(ARGS) requirements/checkov.in -o requirements/checkov.txt

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 DEPLOYED: Final = ("layers/shared/gpu_capacity", "functions")
 BASELINE: Final = ROOT / ".secrets.baseline"
-LOCKS: Final = (ROOT / "layers/shared/requirements.txt", *sorted((ROOT / "requirements").glob("*.txt")))
+LOCKS: Final = (
+    *sorted(ROOT.glob("layers/*/requirements.txt")),
+    *sorted((ROOT / "requirements").glob("*.txt")),
+)
 
 # Random values that are public (ids of API Gateway in sample events, trace ids, holders' tags in golden
 # writes, ids of API keys), and texts and names that mention API keys.

@@ -1,10 +1,10 @@
-"""Runs every test of the repository: the end-to-end tests, and all others at the same time.
+"""Runs every test of the repository: the end-to-end tests and those with Ironic, and all others meanwhile.
 
     python -m tools.suite .venvs [arguments for pytest]
 
-The end-to-end tests, two at a time on one stack, spend most of their time waiting for workflows, polls and
-notices. The others run at the lowest priority, so that they do not delay them. The output of the end-to-end
-tests is shown when they end.
+The first two spend most of their time waiting: for workflows, polls and notices, two stories at a time on one
+stack, and for Ironic. The others run at the lowest priority, so that they do not delay them. The
+output of the first two is shown at the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NoReturn
 
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-E2E: Final = ("dev", "-n", "2", "tests/e2e")
-OTHERS: Final = (
-    ("dev", "-n", "2", "--dist", "worksteal", "--ignore=tests/e2e", "--ignore=tests/benchmarks", "tests"),
+MEANWHILE: Final[tuple[tuple[str, ...], ...]] = (
+    ("dev", "-n", "2", "tests/e2e"),
+    ("dev", "-m", "ironic", "tests/contract/providers"),
+)
+OTHERS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        *("dev", "-n", "2", "--dist", "worksteal", "-m", "not ironic"),
+        *("--ignore=tests/e2e", "--ignore=tests/benchmarks", "tests"),
+    ),
     ("bench", "-n", "2", "tests/benchmarks"),
 )
 """Environment, then arguments for its pytest. Some tests take a hundred times as long as others, so a worker
@@ -42,16 +48,21 @@ def main(arguments: Sequence[str]) -> int:
     """Run them all; return 1 if any fails or there is none."""
     signal.signal(signal.SIGTERM, _end)
     venvs, *further = arguments
-    with tempfile.TemporaryFile() as output, _started(venvs, E2E, further, output) as e2e:
-        codes = []
+    codes = []
+    with ExitStack() as stack:
+        started = []
+        for part in MEANWHILE:
+            output = stack.enter_context(tempfile.TemporaryFile())
+            started.append((stack.enter_context(_started(venvs, part, further, output)), output))
         for part in OTHERS:
-            with _started(venvs, part, further) as process:
-                os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)
-                codes.append(process.wait())
-        codes.append(e2e.wait())
-        output.seek(0)
-        sys.stdout.buffer.write(output.read())
-        sys.stdout.flush()
+            with _started(venvs, part, further) as other:
+                os.setpriority(os.PRIO_PROCESS, other.pid, LOWEST_PRIORITY)
+                codes.append(other.wait())
+        for process, output in started:
+            codes.append(process.wait())
+            output.seek(0)
+            sys.stdout.buffer.write(output.read())
+            sys.stdout.flush()
     return 0 if 0 in codes and set(codes) <= {0, NO_TESTS} else 1
 
 

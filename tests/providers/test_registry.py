@@ -73,7 +73,7 @@ def test_only_the_settings_of_the_chosen_provider_are_read_and_at_once() -> None
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize("name", ["abacus", "notes", "registry", "../own", "own.x", "Own"])
 def test_a_name_that_is_no_folder_is_refused_with_the_existing_ones(name: str) -> None:
-    with pytest.raises(Misconfigured, match=r"^HOST_PROVIDER must be one of: own, simulated$"):
+    with pytest.raises(Misconfigured, match=r"^HOST_PROVIDER must be one of: ironic, own, simulated$"):
         registry.host_provider(_site(HOST_PROVIDER=name))
 
 

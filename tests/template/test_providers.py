@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.template.loading import functions, resource_name, statements, template
+from tests.template.loading import (
+    SIMULATED,
+    chosen,
+    functions,
+    resource_name,
+    resources,
+    statements,
+    template,
+)
 
 OF_HOSTS = {
     *("ReservationStepsFunction", "PlacementStepsFunction", "GetOrganizationTopologyFunction"),
@@ -35,6 +43,33 @@ def test_a_stack_with_other_providers_grants_no_access_to_the_simulated_provider
 
 def _is_of_servers(resource: Any) -> bool:
     return "GetAtt" in str(resource) and resource_name(resource) == "servers"
+
+
+def test_who_asks_ironic_may_do_with_the_table_what_it_does() -> None:
+    """Who writes has a policy that writes; who reads has one that does not."""
+    for name, properties in functions().items():
+        policies = chosen(properties.get("Policies", []), **SIMULATED | {"UsesIronic": True})
+        given = [policy["Ref"] for policy in policies if "Ref" in policy]
+        simulated = [s for s in statements(properties) if _is_of_servers(s["Resource"])]
+        writes = any("dynamodb:UpdateItem" in statement["Action"] for statement in simulated)
+        if name == "AuditHoldersFunction":
+            assert given == ["IronicAuditPolicy"]
+        else:
+            expected = ["IronicChangesPolicy" if writes else "IronicReadsPolicy"]
+            assert given == (expected if name in OF_HOSTS else []), name
+
+
+@pytest.mark.parametrize("policy", ["IronicReadsPolicy", "IronicChangesPolicy", "IronicAuditPolicy"])
+def test_the_policies_of_ironic_reach_its_table_and_its_one_secret(policy: str) -> None:
+    document = resources("AWS::IAM::ManagedPolicy")[policy]["PolicyDocument"]
+    (table,) = chosen(document, HasIronicSecret=False)["Statement"]
+    assert _is_of_servers(table["Resource"])
+    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} <= set(table["Action"])
+    assert writes == (policy == "IronicChangesPolicy")
+    for is_parameter, action in ((True, "ssm:GetParameter"), (False, "secretsmanager:GetSecretValue")):
+        _, secret = chosen(document, HasIronicSecret=True, HasIronicParameter=is_parameter)["Statement"]
+        assert secret["Action"] == [action]
+        assert "${IronicSecret}" in secret["Resource"]["Fn::Sub"]
 
 
 @pytest.mark.parametrize(

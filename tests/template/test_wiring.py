@@ -12,6 +12,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import sample_events
 from tests.template.loading import (
     ROOT,
+    chosen,
     functions,
     listed,
     resources,
@@ -19,6 +20,7 @@ from tests.template.loading import (
     statements,
     template,
 )
+from tests.template.test_providers import OF_HOSTS
 from tools.openapi.document import operation_id
 from tools.openapi.routes import logical_id
 
@@ -71,9 +73,17 @@ def test_functions_are_traced_and_run_on_the_runtime_of_the_layer() -> None:
 
 
 def test_no_function_overrides_the_global_settings() -> None:
-    own = {"Runtime", "Architectures", "Layers", "Tracing", "Handler", "Environment", "Role"}
+    own = {"Runtime", "Architectures", "Tracing", "Handler", "Environment", "Role"}
     for name, properties in functions().items():
         assert not own & set(properties), name
+
+
+def test_only_who_asks_ironic_gets_a_further_layer() -> None:
+    """SAM adds the layers of a function to those of all."""
+    for name, properties in functions().items():
+        asks = name in OF_HOSTS | {"AuditHoldersFunction"}
+        assert chosen(properties.get("Layers", []), UsesIronic=True) == [{"Ref": "IronicLayer"}] * asks, name
+        assert chosen(properties.get("Layers", []), UsesIronic=False) == [], name
 
 
 def test_functions_of_the_api_time_out_before_the_gateway() -> None:

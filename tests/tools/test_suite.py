@@ -23,6 +23,7 @@ PYTEST = """\
 case "$*" in
   *--ignore*) part=rest ;;
   *tests/benchmarks*) part=benchmarks ;;
+  *tests/contract/providers*) part=ironic ;;
   *) part=story ;;
 esac
 echo "$part begins" >>"{log}"
@@ -61,6 +62,8 @@ def test_the_suite_runs_the_story_and_all_other_tests_with_the_given_arguments(
     assert main([str(folder), "-k", "some name"]) == 0
 
     assert (folder / "story.arguments").read_text().endswith(" tests/e2e -k some name\n")
+    assert (folder / "ironic.arguments").read_text() == "-m ironic tests/contract/providers -k some name\n"
+    assert " -m not ironic " in (folder / "rest.arguments").read_text()
     assert (folder / "rest.arguments").read_text().endswith(" tests -k some name\n")
     assert (folder / "benchmarks.arguments").read_text().endswith(" tests/benchmarks -k some name\n")
 
@@ -73,23 +76,27 @@ def test_the_story_has_priority_over_the_other_tests(venvs: Callable[[str], Path
 
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert int((folder / "story.later").read_text()) == own
+    assert int((folder / "ironic.later").read_text()) == own
     assert int((folder / "rest.later").read_text()) == LOWEST_PRIORITY
     assert int((folder / "benchmarks.later").read_text()) == LOWEST_PRIORITY
 
 
-def test_the_story_is_reported_when_it_is_over(
+def test_the_story_and_the_tests_with_ironic_are_reported_when_they_are_over(
     venvs: Callable[[str], Path], capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    folder = venvs("echo $part; echo trouble in $part >&2; [ $part = story ] || sleep 0.1")
+    folder = venvs("echo $part; echo trouble in $part >&2; [ $part = story -o $part = ironic ] || sleep 0.1")
 
     assert main([str(folder)]) == 0
 
     output, trouble = capfdbinary.readouterr()
-    assert output.splitlines() == [b"rest", b"benchmarks", b"story", b"trouble in story"]
+    assert output.splitlines() == [
+        *(b"rest", b"benchmarks"),
+        *(b"story", b"trouble in story", b"ironic", b"trouble in ironic"),
+    ]
     assert trouble.splitlines() == [b"trouble in rest", b"trouble in benchmarks"]
 
 
-@pytest.mark.parametrize("part", ["story", "rest", "benchmarks"])
+@pytest.mark.parametrize("part", ["story", "ironic", "rest", "benchmarks"])
 @pytest.mark.parametrize("code", [1, 2, 3, 4])
 def test_the_suite_fails_if_any_part_fails_and_still_runs_the_others(
     venvs: Callable[[str], Path], part: str, code: int
@@ -99,6 +106,7 @@ def test_the_suite_fails_if_any_part_fails_and_still_runs_the_others(
     assert main([str(folder)]) == 1
     assert sorted((folder / "log").read_text().splitlines()) == [
         "benchmarks begins",
+        "ironic begins",
         "rest begins",
         "story begins",
     ]
@@ -129,7 +137,7 @@ def test_an_interrupted_suite_leaves_no_process_running(
         "while :; do sleep 0.05; done"
     )
     with started("tools.suite", str(folder), interrupts=at_first) as process:
-        while not (folder / "rest.ready").exists() or not (folder / "story.ready").exists():
+        while any(not (folder / f"{part}.ready").exists() for part in ("rest", "story", "ironic")):
             assert process.poll() is None
             time.sleep(0.02)
 
@@ -138,8 +146,8 @@ def test_an_interrupted_suite_leaves_no_process_running(
         _, trouble = process.communicate()
     assert (process.returncode, trouble) == (code, b"")
     lines = (folder / "log").read_text().splitlines()
-    assert sorted(lines[:2]) == ["rest begins", "story begins"]
-    assert lines[2:] == ["rest put away", "story put away"]
+    assert sorted(lines[:3]) == ["ironic begins", "rest begins", "story begins"]
+    assert lines[3:] == ["rest put away", "ironic put away", "story put away"]
 
 
 @contextmanager

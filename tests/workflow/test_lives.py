@@ -6,7 +6,7 @@ import pytest
 
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import Conflict
-from gpu_capacity.providers.simulated.table import FENCE_SECONDS
+from gpu_capacity.providers.table import FENCE_SECONDS
 from gpu_capacity.reservations.record import Status
 from testkit.workflow.stage import Stage
 

@@ -131,8 +131,7 @@ def own_sam_configuration(state: State) -> Path:
 
 
 def use_wheels_of_this_machine(state: State, build_folder: Path, root: Path) -> None:
-    """Replace the layer's packages: `sam` takes Linux wheels, the emulator runs functions on this system."""
-    lock = root / "layers" / "shared" / "requirements.txt"
+    """Replace the layers' packages: `sam` takes Linux wheels, the emulator runs functions on this system."""
     install = [
         sys.executable,
         "-m",
@@ -144,6 +143,8 @@ def use_wheels_of_this_machine(state: State, build_folder: Path, root: Path) -> 
         "--require-hashes",
     ]
     for folder in build_folder.glob("*Layer*/python"):
+        layer = folder.parent.name.removesuffix("Layer").lower()
+        lock = root / "layers" / layer / "requirements.txt"
         run_logged(
             [*install, "--target", str(folder), "--requirement", str(lock)],
             log=state.logs / "wheels.log",

@@ -18,11 +18,13 @@ from gpu_capacity.providers.simulated.region import SimulatedRegion
 from gpu_capacity.providers.simulated.vms import SimulatedVms
 from testkit.doubles import FakeClock, RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
+from tests.contract.providers.ironic_bench import IronicBench, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gpu_capacity.providers.port import HostProvider, VmProvider
+    from tests.contract.providers.ironic_bench import IronicRegion
 
 STUCK_HOST, BROKEN_HOST = "host-that-hangs", "host-that-fails"
 """Machines that every bench has to have: holds and VMs hang on the one, and fail on the other."""
@@ -199,8 +201,15 @@ class SimulatedVmBench(SimulatedBench):
 CLIENTS: Final = ("memory", "moto", "emulator")
 """What a simulated region may be made over; the fixture ``client`` knows each."""
 
+
+def ironic_bench(region: IronicRegion) -> IronicBench:
+    """Ironic's hosts, with a ledger of their own in memory."""
+    return IronicBench(region, BenchClient(ledger()), BROKEN_BOOT, BROKEN_IMAGE)
+
+
 HOST_BENCHES: Final[dict[str, Callable[[Any], HostBench]]] = {
-    f"simulated-{client}": SimulatedHostBench for client in CLIENTS
+    **{f"simulated-{client}": SimulatedHostBench for client in CLIENTS},
+    "ironic": ironic_bench,
 }
 VM_BENCHES: Final[dict[str, Callable[[Any], VmBench]]] = {
     f"simulated-{client}": SimulatedVmBench for client in CLIENTS

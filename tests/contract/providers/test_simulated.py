@@ -23,7 +23,7 @@ from gpu_capacity.providers.port import (
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour, SimulatedBoots
 from gpu_capacity.providers.simulated.region import SimulatedRegion
-from gpu_capacity.providers.simulated.table import FENCE_SECONDS
+from gpu_capacity.providers.table import FENCE_SECONDS
 from testkit.doubles import FakeClock, RecordedPause
 from testkit.dynamodb import (
     MemoryDynamoDB,

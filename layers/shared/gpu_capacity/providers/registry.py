@@ -7,12 +7,13 @@ provider on first use. ``docs/providers.md`` explains how to write a provider.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity import providers
+from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Site:
     clock: Clock
     pause: Pause
     telemetry: Telemetry
+    deadline: Deadline = field(default_factory=Deadline.none)
 
 
 def host_provider(site: Site) -> Callable[[], HostProvider]:

@@ -185,7 +185,7 @@ def providers_of(env: Environment, edges: Edges) -> tuple[HostProvider, VmProvid
     Raises:
         Misconfigured: there is no provider of that name, or a setting of it is malformed.
     """
-    site = Site(env, edges.dynamodb, edges.clock, edges.pause, edges.telemetry)
+    site = Site(env, edges.dynamodb, edges.clock, edges.pause, edges.telemetry, edges.deadline)
     return lazy(registry.host_provider(site)), lazy(registry.vm_provider(site))
 
 

@@ -16,7 +16,7 @@ from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.providers.port import Fitness, Hold, HoldOutcome, HoldState, Readiness
 from gpu_capacity.providers.simulated import keys
 from gpu_capacity.providers.simulated.servers import SimulatedServers
-from gpu_capacity.providers.simulated.table import FENCE, FENCE_SECONDS
+from gpu_capacity.providers.table import FENCE, FENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,9 +16,11 @@ from gpu_capacity.dynamodb.database import Committed
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.providers.actions import without_power, without_rebuild
 from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, PowerAction, Server, ServerState
 from gpu_capacity.providers.simulated import keys
-from gpu_capacity.providers.simulated.table import FENCE, FENCE_SECONDS, SimulatedTable
+from gpu_capacity.providers.simulated.table import SimulatedTable
+from gpu_capacity.providers.table import FENCE, FENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +33,6 @@ _CHANGES_MAX: Final = 8
 _NAMES: Final = {"#server": "server"}
 
 _BOOTED: Final = (ServerState.RUNNING, ServerState.REBUILDING, ServerState.STOPPING, ServerState.STOPPED)
-_DONE_ALREADY: Final = {
-    PowerAction.START: (ServerState.QUEUED, ServerState.RUNNING),
-    PowerAction.STOP: (ServerState.STOPPING, ServerState.STOPPED),
-}
 _PHASE: Final = {
     PowerAction.START: "starting",
     PowerAction.STOP: "stopping",
@@ -47,13 +45,6 @@ _SHOWN: Final = {
     "rebooting": (ServerState.STOPPING, ServerState.RUNNING),
 }
 """The states during a phase in which nothing boots another image, and after it."""
-
-_ALLOWED: Final[dict[PowerAction, tuple[ServerState, ...]]] = {
-    PowerAction.START: (ServerState.STOPPED,),
-    PowerAction.STOP: (ServerState.RUNNING, ServerState.STOPPING),
-    PowerAction.REBOOT: (ServerState.RUNNING,),
-    PowerAction.HARD_REBOOT: (ServerState.RUNNING, ServerState.STOPPING, ServerState.STOPPED),
-}
 
 
 class SimulatedServers(SimulatedTable):
@@ -81,12 +72,8 @@ class SimulatedServers(SimulatedTable):
         seconds = boots.stop_seconds if action is PowerAction.STOP else boots.reboot_seconds
 
         def change(item: dict[str, Any], server: Server) -> ActionOutcome | dict[str, Any]:
-            # A server that reboots is shown as stopping too, but comes back unless it is stopped.
-            reboots = server.state is ServerState.STOPPING and item["phase"] == "rebooting"
-            if server.state in _DONE_ALREADY.get(action, ()) and not reboots:
-                return ActionOutcome.ACCEPTED
-            if server.state not in _ALLOWED[action]:
-                return ActionOutcome.NOT_ALLOWED
+            if outcome := without_power(action, server.state, reboots=item["phase"] == "rebooting"):
+                return outcome
             return {"phase": _PHASE[action], "until": self._clock.now() + seconds}
 
         return self._change(owner, host_id, change)
@@ -95,11 +82,8 @@ class SimulatedServers(SimulatedTable):
         """See ``HostProvider.rebuild``."""
 
         def change(item: dict[str, Any], server: Server) -> ActionOutcome | dict[str, Any]:
-            if server.state is ServerState.DELETING:
-                return ActionOutcome.NOT_ALLOWED
-            again = generation == server.generation and server.state is ServerState.FAILED
-            if generation <= server.generation and not again:
-                return ActionOutcome.ACCEPTED
+            if outcome := without_rebuild(server.state, server.generation, generation):
+                return outcome
             now = self._clock.now()
             until = now + self._behaviour.boots.rebuild_seconds
             booting = {"phase": "rebuilding", "until": until, "boot": int(item["boot"]) + 1}

@@ -17,7 +17,8 @@ from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.providers.port import StartOutcome, Usage, VmServer, VmServerState
 from gpu_capacity.providers.simulated import keys
-from gpu_capacity.providers.simulated.table import FENCE, FENCE_SECONDS, SimulatedTable
+from gpu_capacity.providers.simulated.table import SimulatedTable
+from gpu_capacity.providers.table import FENCE, FENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

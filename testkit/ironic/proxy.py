@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding",
 
 
 _IMAGES: Final = "/images/"
-_CHECKSUM: Final = b"d41d8cd98f00b204e9800998ecf8427e"
+_CHECKSUM: Final = hashlib.md5(b"", usedforsecurity=False).hexdigest().encode()
 """Every image is empty, and so is the file with its checksum: it has that of nothing."""
 
 

@@ -111,7 +111,14 @@ def _called(operation: dict[str, Any]) -> str:
     return found[1]
 
 
-SIMULATED: Final = {"SimulatesHosts": True, "SimulatesVms": True, "SimulatesAny": True, "UsesIronic": False}
+SIMULATED: Final = {
+    "SimulatesHosts": True,
+    "SimulatesVms": True,
+    "SimulatesAny": True,
+    "UsesIronic": False,
+    "ReadsIronicSecret": False,
+    "ReadsIronicParameter": False,
+}
 """The conditions of a stack as it is by default: both providers are the simulated one."""
 
 

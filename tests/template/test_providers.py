@@ -6,15 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.loading import (
-    SIMULATED,
-    chosen,
-    functions,
-    resource_name,
-    resources,
-    statements,
-    template,
-)
+from tests.template.loading import functions, resource_name, statements, template
 
 OF_HOSTS = {
     *("ReservationStepsFunction", "PlacementStepsFunction", "GetOrganizationTopologyFunction"),
@@ -45,31 +37,42 @@ def _is_of_servers(resource: Any) -> bool:
     return "GetAtt" in str(resource) and resource_name(resource) == "servers"
 
 
-def test_who_asks_ironic_may_do_with_the_table_what_it_does() -> None:
-    """Who writes has a policy that writes; who reads has one that does not."""
+IRONIC = {"SimulatesHosts": False, "SimulatesVms": False, "SimulatesAny": False, "UsesIronic": True}
+
+
+def test_who_asks_ironic_reads_its_table_and_writes_it_where_the_simulated_one_is_written() -> None:
     for name, properties in functions().items():
-        policies = chosen(properties.get("Policies", []), **SIMULATED | {"UsesIronic": True})
-        given = [policy["Ref"] for policy in policies if "Ref" in policy]
-        simulated = [s for s in statements(properties) if _is_of_servers(s["Resource"])]
-        writes = any("dynamodb:UpdateItem" in statement["Action"] for statement in simulated)
-        if name == "AuditHoldersFunction":
-            assert given == ["IronicAuditPolicy"]
-        else:
-            expected = ["IronicChangesPolicy" if writes else "IronicReadsPolicy"]
-            assert given == (expected if name in OF_HOSTS else []), name
+        simulated, ironic = (
+            {a for s in statements(properties, **c) if _is_of_servers(s["Resource"]) for a in s["Action"]}
+            for c in ({"SimulatesVms": False, "SimulatesAny": name not in OF_VMS}, IRONIC)
+        )
+        expected = set()
+        if name in OF_HOSTS | {"AuditHoldersFunction"}:
+            expected = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+        if "dynamodb:UpdateItem" in simulated and name in OF_HOSTS:
+            expected |= {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+        assert ironic - {"dynamodb:Scan"} == expected, name
+        assert ("dynamodb:Scan" in ironic) == (name == "AuditHoldersFunction")
 
 
-@pytest.mark.parametrize("policy", ["IronicReadsPolicy", "IronicChangesPolicy", "IronicAuditPolicy"])
-def test_the_policies_of_ironic_reach_its_table_and_its_one_secret(policy: str) -> None:
-    document = resources("AWS::IAM::ManagedPolicy")[policy]["PolicyDocument"]
-    (table,) = chosen(document, HasIronicSecret=False)["Statement"]
-    assert _is_of_servers(table["Resource"])
-    writes = {"dynamodb:PutItem", "dynamodb:UpdateItem"} <= set(table["Action"])
-    assert writes == (policy == "IronicChangesPolicy")
-    for is_parameter, action in ((True, "ssm:GetParameter"), (False, "secretsmanager:GetSecretValue")):
-        _, secret = chosen(document, HasIronicSecret=True, HasIronicParameter=is_parameter)["Statement"]
-        assert secret["Action"] == [action]
-        assert "${IronicSecret}" in secret["Resource"]["Fn::Sub"]
+@pytest.mark.parametrize(
+    ("condition", "action"),
+    [
+        ("ReadsIronicSecret", "secretsmanager:GetSecretValue"),
+        ("ReadsIronicParameter", "ssm:GetParameter"),
+    ],
+)
+def test_who_asks_ironic_reads_the_one_secret_with_its_credentials(condition: str, action: str) -> None:
+    reach = {}
+    for name, properties in functions().items():
+        without = statements(properties, **IRONIC)
+        more = [s for s in statements(properties, **IRONIC, **{condition: True}) if s not in without]
+        if more:
+            (reach[name],) = more
+    assert set(reach) == OF_HOSTS | {"AuditHoldersFunction"}
+    for statement in reach.values():
+        assert statement["Action"] == [action]
+        assert "${IronicSecret}" in statement["Resource"]["Fn::Sub"]
 
 
 @pytest.mark.parametrize(

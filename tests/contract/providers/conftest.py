@@ -35,6 +35,13 @@ if TYPE_CHECKING:
     from tests.contract.providers.benches import HostBench, VmBench
 
 
+@pytest.fixture(scope="session")
+def moto_client() -> Any:
+    """Building a client takes far longer than a test."""
+    with mock_aws():
+        return boto3_client(None)
+
+
 @pytest.fixture(scope="package")
 def emulator_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with running_emulator(emulator_python(), tmp_path_factory.mktemp("emulator")) as url:
@@ -57,7 +64,7 @@ def _made_over(stack: ExitStack, name: str, request: pytest.FixtureRequest) -> A
     match name.rpartition("-")[2]:
         case "moto":
             stack.enter_context(mock_aws())
-            return boto3_client(None)
+            return request.getfixturevalue("moto_client")
         case "emulator":
             return request.getfixturevalue("emulator_client")
         case "ironic":

@@ -96,17 +96,14 @@ def test_openstacksdk_is_imported_by_who_asks_the_provider_only() -> None:
     ],
     ids=["basic", "password", "application credential"],
 )
-def test_credentials_are_read_from_a_secret_or_a_parameter_by_name(
+def test_credentials_are_read_from_a_secret_by_its_name(
     content: dict[str, str], kind: str, sent: dict[str, str]
 ) -> None:
-    text = json.dumps(content)
-    boto3.client("secretsmanager").create_secret(Name=f"ironic-{kind}", SecretString=text)
-    boto3.client("ssm").put_parameter(Name=f"/ironic/{kind}", Value=text, Type="SecureString")
-    for name in (f"ironic-{kind}", f"/ironic/{kind}"):
-        config: Any = connector("https://i", name)().config
-        assert config.config["auth_type"] == kind
-        assert config.config["auth"] == content | sent
-        assert config.get_endpoint("baremetal") == "https://i"
+    boto3.client("secretsmanager").create_secret(Name=kind, SecretString=json.dumps(content))
+    config: Any = connector("https://i", kind)().config
+    assert config.config["auth_type"] == kind
+    assert config.config["auth"] == content | sent
+    assert config.get_endpoint("baremetal") == "https://i"
 
 
 def test_without_a_secret_there_are_no_credentials() -> None:

@@ -117,7 +117,6 @@ SIMULATED: Final = {
     "SimulatesAny": True,
     "UsesIronic": False,
     "ReadsIronicSecret": False,
-    "ReadsIronicParameter": False,
 }
 """The conditions of a stack as it is by default: both providers are the simulated one."""
 

@@ -1,7 +1,7 @@
 """Connects to Ironic: without credentials, with HTTP basic authentication, or through Keystone.
 
-Credentials are in a secret, of which settings have the name only: one of Secrets Manager, or, if the name
-begins with ``/``, a parameter of SSM. It is a JSON object with ``username`` and ``password``; for Keystone it
+Credentials are in a secret of Secrets Manager, of which settings have the ARN only. It is a JSON object with
+``username`` and ``password``; for Keystone it
 has ``auth_url`` as well, and what else openstacksdk's ``auth`` takes, such as ``project_name`` and
 ``user_domain_name``, or ``application_credential_id`` and ``application_credential_secret``.
 """
@@ -57,10 +57,7 @@ def _read(secret: str) -> dict[str, Any]:
     from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError  # noqa: PLC0415
 
     try:
-        if secret.startswith("/"):
-            text = parameters.get_parameter(secret, decrypt=True, max_age=SECRET_SECONDS)
-        else:
-            text = parameters.get_secret(secret, max_age=SECRET_SECONDS)
+        text = parameters.get_secret(secret, max_age=SECRET_SECONDS)
     except GetParameterError as error:
         raise ProviderUnavailable("the secret with the credentials for Ironic cannot be read") from error
     try:

@@ -1,9 +1,9 @@
 """Connects to Ironic: without credentials, with HTTP basic authentication, or through Keystone.
 
 Credentials are in a secret of Secrets Manager, of which settings have the ARN only. It is a JSON object with
-``username`` and ``password``; for Keystone it
-has ``auth_url`` as well, and what else openstacksdk's ``auth`` takes, such as ``project_name`` and
-``user_domain_name``, or ``application_credential_id`` and ``application_credential_secret``.
+``username`` and ``password``. For Keystone it has ``auth_url`` as well, and what else openstacksdk's ``auth``
+takes, such as ``project_name`` and ``user_domain_name``, or ``application_credential_id`` and
+``application_credential_secret``.
 """
 
 from __future__ import annotations

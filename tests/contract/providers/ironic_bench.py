@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from testkit.ironic.proxy import Proxy, Sent
 
 _TABLE: Final = "servers"
+_ATTEMPT_SECONDS: Final = 60.0
+"""More than in production: other tests keep the machine busy."""
 _NOWHERE: Final = "http://127.0.0.1:1/"
 _AGENT: Final[dict[str, object]] = {
     "deploy_interface": "direct",
@@ -122,7 +124,7 @@ class IronicBench:
 
     def provider(self) -> IronicHosts:
         images = Images(f"{self.proxy.url}/images/{{image}}", f"{self.proxy.url}/images/{{image}}.md5")
-        api = IronicApi(connector(self.proxy.url, ""), Deadline.none())
+        api = IronicApi(connector(self.proxy.url, ""), Deadline.none(), _ATTEMPT_SECONDS)
         database = Database(self.client, clock=self.clock)
         return IronicHosts(database, _TABLE, self.clock, database.pause, api, images, self.telemetry)
 

@@ -101,9 +101,13 @@ class IronicApi:
     Args:
         connect: makes the connection of openstacksdk; called again after Ironic has refused its credentials.
         deadline: the deadline of the current invocation. No request is sent that could not end before.
+        attempt_seconds: how long a request may take.
     """
 
-    def __init__(self, connect: Callable[[], Any], deadline: Deadline) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], deadline: Deadline, attempt_seconds: float = ATTEMPT_SECONDS
+    ) -> None:
+        self._attempt_seconds = attempt_seconds
         self._connect = connect
         self._deadline = deadline
         self._connection: Any = None
@@ -195,7 +199,7 @@ class IronicApi:
         return Answer(response.status_code, "" if response.ok else _fault(response.text))
 
     def _send(self, method: str, path: str, body: Any) -> Any:
-        seconds = min(ATTEMPT_SECONDS, self._deadline.remaining_seconds())
+        seconds = min(self._attempt_seconds, self._deadline.remaining_seconds())
         if seconds < 1:
             raise ProviderUnavailable("there is no time left to ask Ironic")
         more = {} if body is None else {"json": body}

@@ -11,6 +11,9 @@ HAVE_PYTHON = command -v $(PYTHON) >/dev/null || \
 
 export VENVS
 export SAM_CLI_TELEMETRY := 0
+# Tests and the local stack start hundreds of Pythons: each would compile anew what it imports where this is off.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(abspath $(VENVS))/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \

@@ -52,6 +52,9 @@ def _tested_by(parts: tuple[str, ...]) -> Iterator[str]:
     if parts[: len(PACKAGE)] == PACKAGE:
         room = parts[len(PACKAGE)]
         yield f"test_{room}" if room.endswith(".py") else room
+    elif parts[:2] == ("tests", "benchmarks"):
+        # They need an environment of their own, and `make test` runs them.
+        return
     elif parts[0] == "tests":
         if parts[-1].startswith("test_"):
             yield "/".join(parts[1:])

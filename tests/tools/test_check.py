@@ -26,6 +26,7 @@ PRODUCT = "layers/shared/gpu_capacity"
         ("docs/errors.md", ["tests/docs"]),
         ("LICENSE", []),
         ("tests/vms/test_that_is_gone.py", []),
+        ("tests/benchmarks/test_times.py", []),
     ],
 )
 def test_a_changed_room_is_tested_in_the_folder_of_its_name(changed: str, tests: list[str]) -> None:

@@ -25,8 +25,8 @@ pod* gives up contiguity. The data compares with best, first and worst fit, budd
 GPU-hours that slices of nodes accept on a public trace of 6,203 tasks (openb), beside the fragmentation
 gradient that was published with it.""",
     "decision-time": """\
-Processor time of a choice (`place`), over regions of pods × domains, at the worst load and size, beside a
-plain best fit that looks at one unit after the other.""",
+Processor time of a choice, by pods × domains of a region, at the worst load and size, beside a best fit
+that looks at one unit after the other.""",
     "cold-start": """\
 Processor time of imports in fresh interpreters, and of the first request on top of them.""",
     "warm-path": """\

@@ -118,7 +118,7 @@ def test_a_host_that_stays_unfit_is_given_up_in_the_end() -> None:
             partial(_lose, outcome=HoldOutcome.FENCED),
             "the host of workers-1 is not held",
         ),
-        (partial(_lose, outcome=HoldOutcome.OCCUPIED), "the host of workers-1 is held for somebody else"),
+        (partial(_lose, outcome=HoldOutcome.OCCUPIED), "the host of workers-1 is held for another holder"),
         (lambda b: b.provider.fence(b.placement.server_owner), "the provider takes no servers"),
         (lambda b: b.world.db.delete_item(**_record_of_the_reservation(b)), "its reservation does not exist"),
         (

@@ -67,7 +67,7 @@ class Cordoner:
             StorageUnavailable: others wrote first in every attempt. The cordon may be recorded; repeat it.
         """
         if not reason.strip():
-            raise InvalidRequest("reason", "must say why, for whoever finds the cordon")
+            raise InvalidRequest("reason", "must say why the hardware is out of sale")
         if len(reason.encode()) > REASON_BYTES_MAX:
             raise InvalidRequest("reason", f"must have at most {REASON_BYTES_MAX} bytes")
         stored = self.store.read([region_id])

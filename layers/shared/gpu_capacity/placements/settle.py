@@ -235,7 +235,7 @@ _REFUSALS: Final = {
 }
 _HOLD_REFUSALS: Final[dict[HoldOutcome | None, str]] = {
     HoldOutcome.FENCED: "the host of {} is not held for the reservation any more",
-    HoldOutcome.OCCUPIED: "the host of {} is held for somebody else",
+    HoldOutcome.OCCUPIED: "the host of {} is held for another holder",
 }
 
 

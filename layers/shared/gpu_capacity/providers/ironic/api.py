@@ -91,7 +91,7 @@ class Answer:
 
     @property
     def conflicts(self) -> bool:
-        """Whether the node is locked, in transition or somebody else's, or what was to be made exists."""
+        """Whether the node is locked, in transition or owned by another, or the new entry exists already."""
         return self.status == HTTPStatus.CONFLICT
 
 
@@ -160,7 +160,7 @@ class IronicApi:
         return str(allocation["last_error"]) if allocation["state"] == "error" else None
 
     def has_allocation(self, uuid: str) -> bool:
-        """Whether an allocation exists, in whatever state."""
+        """Whether an allocation exists, in any state."""
         response = self._send("GET", f"/allocations/{uuid}", None)
         if response.status_code == HTTPStatus.NOT_FOUND:
             return False

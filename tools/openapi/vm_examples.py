@@ -30,8 +30,6 @@ VM: Final[Json] = {
     "hourly_rate": 1.394,
     "gpu_hourly_rate": 0.69,
     "storage_hourly_rate": 0.014,
-    "cpu_percent": 0.0,
-    "ram_percent": 0.0,
     "cpu_model": "AMD EPYC 9654",
     "pcie_gen": "5.0",
     "reserved_until": None,

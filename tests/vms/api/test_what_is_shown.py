@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.providers.simulated.vms import SimulatedVms
 from gpu_capacity.times import rfc3339
 from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import RentalType, months_later
@@ -101,6 +102,20 @@ def test_a_destroyed_vm_has_no_term(stage: Stage) -> None:
     given.reserved(stage)
     destroy_vm(given.services(), caller(), SAMPLE_VM, ACCOUNT)
     assert shown(stage) == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "provider_knows", "measured"),
+    [(given.running, True, True), (given.running, False, False), (given.created, True, False)],
+)
+def test_usage_that_the_provider_does_not_measure_is_left_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, before: Any, *, provider_knows: bool, measured: bool
+) -> None:
+    before(stage)
+    if not provider_knows:
+        monkeypatch.setattr(SimulatedVms, "usage", lambda _self, _owners: {})
+    answer = stage.send("get_vm", event=_get(SAMPLE_VM)).json
+    assert {"cpu_percent" in answer, "ram_percent" in answer} == {measured}
 
 
 def _time(seconds: int) -> str:

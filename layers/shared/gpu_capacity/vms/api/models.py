@@ -19,6 +19,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic evaluates annotations
 from pydantic_core import PydanticCustomError
 
 from gpu_capacity.accounts.account import SAFE_INTEGER_BITS
@@ -47,6 +48,7 @@ OFFSET_MAX: Final = 10_000
 
 WORD_LENGTH_MAX: Final = 63
 PREEMPTED: Final = "an on-demand or reserved VM needs the GPUs"
+_MEASURED: Final = "Absent where the provider measures nothing"
 _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
 
@@ -161,8 +163,8 @@ class VmRead(VmBody):
     hourly_rate: Money | None
     gpu_hourly_rate: Money | None
     storage_hourly_rate: Money | None
-    cpu_percent: float
-    ram_percent: float
+    cpu_percent: float | SkipJsonSchema[None] = Field(None, description=_MEASURED)
+    ram_percent: float | SkipJsonSchema[None] = Field(None, description=_MEASURED)
     cpu_model: str | None
     pcie_gen: str | None
     # From here on beyond the published contract.
@@ -260,7 +262,7 @@ class OfferFilter(VmBody):
 
 
 def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
-    """A VM as JSON. Unknown fields are null; the usage of a VM that does not run is 0."""
+    """A VM as JSON. Unknown fields are null; usage that the provider does not know is left out."""
     rates = rates_of(prices, vm.gpu_type, vm.gpu_count, vm.storage_gb, vm.rental_type, vm.reservation_months)
     return as_json(
         VmRead.model_construct(
@@ -283,8 +285,7 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             reservation_id=vm.reservation_id,
             auto_restart=vm.auto_restart,
             **_rates(rates),
-            cpu_percent=usage.cpu_percent if usage else 0.0,
-            ram_percent=usage.ram_percent if usage else 0.0,
+            **({"cpu_percent": usage.cpu_percent, "ram_percent": usage.ram_percent} if usage else {}),
             cpu_model=vm.cpu_model,
             pcie_gen=vm.pcie_gen,
             reserved_until=timestamp(vm.reserved_until),
@@ -368,5 +369,8 @@ def _rates(rates: Rates | None) -> Mapping[str, Any]:
 
 
 def as_json(model: BaseModel) -> dict[str, Any]:
-    """A model as JSON. Fields without a value are null: published responses have every field."""
-    return model.model_dump(mode="json", warnings=False)
+    """A model as JSON. Fields without a value are null: published responses have every field.
+
+    Only what the model was made without is left out.
+    """
+    return model.model_dump(mode="json", warnings=False, exclude_unset=True)

@@ -285,7 +285,7 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             reservation_id=vm.reservation_id,
             auto_restart=vm.auto_restart,
             **_rates(rates),
-            **({"cpu_percent": usage.cpu_percent, "ram_percent": usage.ram_percent} if usage else {}),
+            **_measured(usage),
             cpu_model=vm.cpu_model,
             pcie_gen=vm.pcie_gen,
             reserved_until=timestamp(vm.reserved_until),
@@ -294,6 +294,10 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             failure_reason=vm.failure,
         )
     )
+
+
+def _measured(usage: Usage | None) -> dict[str, Any]:
+    return {} if usage is None else {"cpu_percent": usage.cpu_percent, "ram_percent": usage.ram_percent}
 
 
 def quote_view(quote: Quote) -> dict[str, Any]:

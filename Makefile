@@ -125,9 +125,10 @@ setup-dev:
 	@$(PYTHON) tools/set_up.py dev
 
 # Versions change only here. The layer comes first: what tests and tools import is constrained to its versions.
-COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(DEV)/uv pip compile --quiet --universal --generate-hashes \
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENVS)/uv/bin/uv pip compile --quiet --universal --generate-hashes \
   --no-emit-index-url --no-annotate --python-version 3.11
 lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=--upgrade for newer versions)
+	$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) $(ARGS) layers/shared/requirements.in -o layers/shared/requirements.txt
 	$(COMPILE) $(ARGS) requirements/dev.in -c layers/shared/requirements.txt -o requirements/dev.txt
 	$(COMPILE) $(ARGS) layers/ironic/requirements.in -c requirements/dev.txt -o layers/ironic/requirements.txt

@@ -2,9 +2,10 @@
 
     python3 tools/set_up.py dev sam emulator
 
-An environment is rebuilt if its lock file or the interpreter changed. Several are built at the same time.
-Runs on the machine's own interpreter with nothing installed, so it uses the standard library only. Its syntax
-is one that old interpreters can parse, so that they are refused with a message.
+An environment is rebuilt if its lock file or the interpreter changed. uv builds them; it comes first, by pip,
+into an environment of its own. Runs on the machine's own interpreter with nothing installed, so it uses the
+standard library only. Its syntax is one that old interpreters can parse, so that they are refused with a
+message.
 """
 
 from __future__ import annotations
@@ -17,12 +18,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "lock.sha256"
+INSTALLER = "uv"
+OF_PIP = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "cert": "SSL_CERT_FILE",
+}
+"""Settings of pip, and the environment variables that tell uv the same."""
 
 
 class SetUpError(Exception):
@@ -67,24 +75,48 @@ def is_current(venv: Path, name: str) -> bool:
 
 
 def build(venv: Path, name: str) -> None:
-    """Build one environment from scratch. SetUpError, with the end of pip's output, if that fails."""
+    """Build one environment from scratch. SetUpError, with the end of the output, if that fails."""
     print(f"setting up {os.path.relpath(venv)} …", file=sys.stderr, flush=True)
     if venv.exists():
         shutil.rmtree(venv)
-    python = venv / "bin" / "python"
-    run([sys.executable, "-m", "venv", str(venv)], name)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # Python compiles what it imports; compiling everything would take half as long again.
-    install.append("--no-compile")
+    lock, python = lock_file(name), venv / "bin" / "python"
     # A lock file names every package, so nothing has to be resolved; older pips fail on extras if they try.
-    run([*install, "--no-deps", "--require-hashes", "--requirement", str(lock_file(name))], name)
+    install = ["--quiet", "--no-deps", "--require-hashes", "--requirement", str(lock)]
+    if name == INSTALLER:
+        run([sys.executable, "-m", "venv", str(venv)], name)
+        options = ["--disable-pip-version-check", "--no-input", "--no-compile"]
+        run([str(python), "-m", "pip", "install", *options, *install], name)
+    else:
+        uv, settings = venv.parent / INSTALLER / "bin" / "uv", settings_of_pip(venv.parent)
+        run([str(uv), "venv", "--quiet", "--python", sys.executable, str(venv)], name, settings)
+        run([str(uv), "pip", "install", "--python", str(python), *install], name, settings)
     (venv / STAMP).write_text(wanted_stamp(name))
 
 
-def run(command: list[str], name: str) -> None:
-    """Run one step without output; SetUpError with the end of its output if it fails."""
+def settings_of_pip(folder: Path) -> dict[str, str]:
+    """Where this machine's pip finds packages, as settings of uv, which does not read those of pip."""
+    python = folder / INSTALLER / "bin" / "python"
+    listed = subprocess.run(
+        [str(python), "-m", "pip", "config", "list"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    settings = {}
+    for line in listed.stdout.splitlines():
+        name, _, value = line.partition("=")
+        wanted = OF_PIP.get(name.rpartition(".")[2])
+        if wanted is not None:
+            several = value.strip("'\"").replace("\\n", " ").split()
+            settings[wanted] = ("," if wanted == "UV_FIND_LINKS" else " ").join(several)
+    return settings
+
+
+def run(command: list[str], name: str, settings: dict[str, str] | None = None) -> None:
+    """Run one step without output; SetUpError with the end of its output if it fails.
+
+    The environment's own variables win over ``settings``.
+    """
     done = subprocess.run(
         command,
+        env={"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never", **(settings or {}), **os.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -101,11 +133,9 @@ def main(names: list[str]) -> int:
     folder = Path(os.environ.get("VENVS") or ROOT / ".venvs")
     try:
         check_machine()
-        stale = [name for name in names if not is_current(folder / name, name)]
-        # Two at a time: pip spends half of its time waiting for the network and half of it on one core.
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            for finished in [pool.submit(build, folder / name, name) for name in stale]:
-                finished.result()
+        for name in (INSTALLER, *names):
+            if not is_current(folder / name, name):
+                build(folder / name, name)
     except SetUpError as refusal:
         print(refusal, file=sys.stderr)
         return 1

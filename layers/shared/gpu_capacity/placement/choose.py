@@ -4,29 +4,43 @@ The algorithm, over the line of all pods:
 
 1. Mark the start of every run of free units, and keep the runs with at least ``count`` units.
 2. If none is left, the request cannot be placed. Count the excluded units by reason.
-3. While the region is *young*, with fewer units owned than free, keep only the shortest of these runs: the
-few
-   owned runs do not show yet which sizes are requested, and taking from the shortest run preserves the
-   longest ones, whole pods in particular. In an older region rank the lengths by how much the *waste* grows
-   if ``count`` units are taken. A run wastes, for each size in use, the units that are left over if it is
-   filled with that size. The sizes in use are those of the region's owned runs. Among equals prefer the
-   shorter one.
-4. Take a few runs in this order. Among equals begin with one that the seed selects.
-5. For both ends of each, compute the waste to be expected if each neighbouring owned run is released with a
-   chance of one in five. Take the end with the least. The rest of the run stays one run.
+3. While the region is *young*, with fewer units owned than free, keep only the shortest of these runs. In an
+   older region rank the lengths by how much the *waste* grows if ``count`` units are taken. A run wastes, for
+   each size in use, the units that are left over if it is filled with that size. The sizes in use are those
+   of the region's owned runs. Among equals prefer the shorter one.
+4. Take a few runs in this order. Among equals begin with one that the seed selects; it is part of the
+   holder's id.
+5. For both ends of each, compute the waste to be expected if owned runs nearby are released with a chance of
+   one in five: on each side none (20 of 25), the next one (4), or the next two (1). Take the end with the
+   least. The rest of the run stays one run. Among equals the run that was drawn first, and the end by the
+   seed.
 
-Small weights decide between nearly equal ends. Room for a size counts more if it is spread over many runs. An
-end at the edge of a pod is better than one beside an owned run. A run without an owned run on either side is
-*unbroken*: the longest run that can exist there. Breaking it has a cost.
+Small weights decide between nearly equal ends, each for every size in use. A run that has room for a size
+gains a twentieth of that size, so room in many runs is better. An end at the edge of the pod, which never
+moves, gains a twentieth of a unit. A run without an owned run on either side is *unbroken*: breaking it costs
+a tenth, unless all of it is taken. The ranking of step 3 counts the first and the last as well.
+
+::
+
+    owned runs of 3, 1 and, elsewhere, 4 units; one unit requested
+
+      c c c . . c C C      the right one is taken: the other will be a run of four once the owned run of
+              ^            three is released; beside the first it would be a run of two, which no size needs
 
 After a lost race steps 3 to 5 are replaced: the seed selects any run that is long enough, and any start in it
 at a multiple of ``count`` from one end. Runs with room for the largest size in use are left to requests of
 that size, as long as at least half of all runs that are long enough are shorter.
 
+- Why the sizes in use? A short rest that another request can use is better than a long one that none can
+  fill. Best fit does not see the difference. The owned runs show the sizes without any further state.
+- Why the shortest in a young region? Its first holders say little about later requests, and one for a whole
+  pod should still find one (decision 39).
+- Why expected waste? A free unit beside an owned run will be part of a longer run one day. Which of the
+  possible runs is useful decides, so each counts with its chance (decision 44).
 - Why does the seed decide between equals? If every request preferred the same run, all but one would lose it,
-  and most writes would be refused.
+  and most writes would be refused. The same id gets the same decision again.
 - Why any run after a single loss? A request that lost has rivals, and spreading them costs the fewest refused
-  writes.
+  writes (decision 20).
 - Why not the long runs? There are few of them, so requests that need one lose most often, and a small request
   inside a long run takes it from all of them.
 - Why is the result valid? Step 1 keeps free bits only, a bit that is never free separates the pods, and the

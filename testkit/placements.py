@@ -91,9 +91,9 @@ def rolling(budget: str | None = None) -> UpdateStrategy:
     return UpdateStrategy(StrategyType.ROLLING_UPDATE, budget is not None, budget)
 
 
-def provisioned(world: World, units: int = 2) -> Reservation:
+def provisioned(world: World, units: int = 2, **changes: Any) -> Reservation:
     """A reservation that placements can take hosts of."""
-    made = reserve(world, units).reservation
+    made = reserve(world, units, **changes).reservation
     assert provision(world, made.id) == {"outcome": "done"}
     return stored(world, made.id)
 

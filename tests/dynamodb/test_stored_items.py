@@ -65,6 +65,7 @@ RESERVATION = {
     "named_start": 5,
     "named_tag": b"tag-02",
     "claiming_until": 1_780_000_030,
+    "spare_hosts": 2,
     OCCUPIED: bytes([2, 0, 2, 0x02, 0x01, 0, 4, 0, 0x0F]),
 }
 
@@ -87,6 +88,7 @@ def test_a_reservation_with_every_field() -> None:
         runs=(Run(Placement("pod1", 2, 3), b"tag-01"),),
         named=Run(Placement("pod2", 5, 3), b"tag-02"),
         claiming_until=1_780_000_030,
+        spare_hosts_per_unit=2,
         hardware=b"hardware",
         occupied={PLACEMENT_ID: ((2, 0x0201), (4, 0x0F))},
     )
@@ -101,7 +103,17 @@ def test_a_reservation_without_optional_fields() -> None:
     optional = {
         *("description", "tags", "pod", "start", "hash", "hash_of", "keyed", "counted", "provision_attempt"),
         *("deadline", "failure", "deleted_at", "unsettled", "unsettled_since"),
-        *("life", "revision", "tag", "named_pod", "named_start", "named_tag", "claiming_until", OCCUPIED),
+        *(
+            "life",
+            "revision",
+            "tag",
+            "named_pod",
+            "named_start",
+            "named_tag",
+            "claiming_until",
+            "spare_hosts",
+        ),
+        OCCUPIED,
     }
 
     assert set(item) == set(RESERVATION) - optional

@@ -99,6 +99,8 @@ def _refusals() -> Iterator[ApiCase]:
 API_CASES: Final = (
     _ok(_CREATE, "full", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_minimal", contract.RESERVATION, 202, after=given.sample),
+    _ok(_CREATE, "with_spare_hosts", contract.RESERVATION, 202, after=given.sample),
+    _no(_CREATE, "spare_hosts_too_many", 400, "invalid_request"),
     _ok(_CREATE, "accepted_base64", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.reserved),

@@ -160,6 +160,8 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
 
 # Fields that this project adds, by schema; all of them are optional.
 ADDED: Final[dict[str, frozenset[str]]] = {
+    "reservationV2Spec": frozenset({"spareHostsPerUnit"}),
+    "reservationV2CreateSpec": frozenset({"spareHostsPerUnit"}),
     "reservationV2Status": frozenset({"message"}),
     "error": frozenset({"errors", "capacity", "hosts", "quota"}),
 }

@@ -245,6 +245,60 @@ def test_hosts_that_are_not_ready_are_counted_where_they_have_to_be() -> None:
     )
 
 
+def test_so_many_ready_hosts_of_each_unit_stay_free_as_are_kept_spare() -> None:
+    """Of all choices that leave them, the best one is made: it is that among the hosts that may be taken."""
+    for units in _reservations(EVERY_KIND):
+        for spare, constraints in product((1, 2), (PACK, SPREAD)):
+            keeping = [replace(unit, spare=spare) for unit in units]
+            most = sum(u.free.bit_count() - min(spare, (u.free & u.ready).bit_count()) for u in units)
+            refused = choose_hosts(keeping, most + 1, constraints, Readiness.PREFER, SEED)
+            assert isinstance(refused, NotEnoughHosts)
+            assert refused.available == most
+            if not most:
+                continue
+            taken = {grant.position: grant.hosts for grant in _chosen(keeping, most, constraints)}
+            for unit in units:
+                fit = unit.free & unit.ready
+                left = fit & ~taken.get(unit.position, 0)
+                assert left.bit_count() == min(spare, fit.bit_count())
+
+
+def test_a_choice_beside_spare_hosts_is_the_one_without_them() -> None:
+    for units in _reservations(EVERY_KIND):
+        keeping = [replace(unit, spare=1) for unit in units]
+        left = [replace(unit, free=unit.free & ~unit.set_aside) for unit in keeping]
+        for count in range(1, sum(unit.free.bit_count() for unit in left) + 1):
+            for constraints, readiness in product((PACK, SPREAD), (Readiness.PREFER, Readiness.IGNORE)):
+                grants = _chosen(keeping, count, constraints, readiness)
+                assert [grant.count for grant in grants]
+                assert all(grant.hosts & ~left[grant.position].free == 0 for grant in grants)
+                assert sum(grant.count for grant in grants) == count
+
+
+def test_spare_hosts_are_counted_in_a_refusal() -> None:
+    units = [replace(_unit(0, 4, 3), spare=1), replace(_unit(1, 1), spare=1)]
+    found = choose_hosts(units, 4, PACK, Readiness.PREFER, SEED)
+    assert isinstance(found, NotEnoughHosts)
+    assert not found.is_lasting
+    assert found.describe() == (
+        "not enough free hosts: 4 requested, 3 of 8 available (excluded: 3 held by placements, 2 left free as "
+        "spares); it may fit later: ask for at most 3, or delete a placement"
+    )
+    lasting = choose_hosts(units, 7, PACK, Readiness.REQUIRE, SEED)
+    assert isinstance(lasting, NotEnoughHosts)
+    assert lasting.is_lasting
+    assert lasting.describe().endswith(
+        "the reservation has no more beside its spare hosts, so it can never fit"
+    )
+
+
+def test_a_spread_that_spare_hosts_prevent_for_ever_is_said_to_be_lasting() -> None:
+    units = [replace(UnitHosts("a", 0, 0b1, 0b1, 0b1), spare=1), replace(_unit(1, 4), spare=1)]
+    found = choose_hosts(units, 3, Constraints(Policy.SPREAD, min_domains=2), Readiness.PREFER, SEED)
+    assert isinstance(found, ConstraintsNotMet)
+    assert found.is_lasting
+
+
 def test_more_hosts_than_the_reservation_has_can_never_fit() -> None:
     for units, count in (([_unit(0, 4), _unit(1, 3)], 9), ([], 1)):
         found = choose_hosts(units, count, PACK, Readiness.REQUIRE, SEED)

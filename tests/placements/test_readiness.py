@@ -17,6 +17,7 @@ from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.create import create_placement
 from gpu_capacity.placements.record import Constraints
 from testkit.placements import place, provisioned, wish
+from testkit.reservations import stored
 from testkit.world import REGION, World, caller, pod, rack
 from tests.placements.creating import create, records
 
@@ -47,6 +48,25 @@ def asking(world: World, **options: Any) -> Services:
 def unready(reservation: Any) -> list[str]:
     first = reservation.positions[0]
     return [f"pod1-rack{first:02}-tray{slot:02}" for slot in (0, 1)]
+
+
+@pytest.mark.parametrize("mode", [None, *Readiness])
+def test_fit_hosts_of_each_unit_stay_free_as_spares(world: World, mode: Readiness | None) -> None:
+    reservation = provisioned(world, 2, spare_hosts_per_unit=1)
+    services = asking(world, unfit=unready(reservation))
+    refused = 8 - 2 + 1 - (2 if mode is Readiness.REQUIRE else 0)
+    with pytest.raises(HostsUnavailable) as refusal:
+        create_placement(services, caller(), wish(reservation.id, refused, readiness=mode))
+    assert (refusal.value.reason.spare, refusal.value.reason.kept) == (2, 2)
+
+    create_placement(services, caller(), wish(reservation.id, refused - 1, readiness=mode))
+    taken = stored(world, reservation.id).occupied_hosts
+    unfit = {host[-2:] for host in unready(reservation)}
+    left = [
+        [slot for slot in range(4) if not taken[position] >> slot & 1 and f"{slot:02}" not in unfit]
+        for position in reservation.positions
+    ]
+    assert [len(slots) for slots in left] == [1, 1]
 
 
 @pytest.mark.parametrize("mode", [None, Readiness.PREFER, Readiness.REQUIRE])

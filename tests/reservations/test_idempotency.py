@@ -57,6 +57,12 @@ def test_after_the_tombstone_expires_the_key_makes_a_new_reservation(world: Worl
     assert audit(world.db, now=world.clock.now()) == []
 
 
+def test_the_fingerprint_has_spare_hosts_and_is_the_former_one_without_any() -> None:
+    assert request(2, spare_hosts_per_unit=1).fingerprint() != request(2).fingerprint()
+    former = "89b6d63581ed67d17c772b797ef4e880"  # pragma: allowlist secret
+    assert request(2).fingerprint() == former
+
+
 def test_the_fingerprint_separates_fields() -> None:
     assert (
         request(name="ab", description="c").fingerprint() != request(name="a", description="bc").fingerprint()

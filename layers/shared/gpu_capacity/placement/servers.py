@@ -1,7 +1,9 @@
 """Chooses the hosts of a reservation that a placement gets.
 
 A placement takes ``count`` hosts, all of one reservation, whose units are complete NVLink domains. Hosts that
-other placements hold are taken already. What is chosen is the best by four concerns, in this order:
+other placements hold are taken already. Of each unit as many free, fit hosts are left as the reservation
+keeps spare, so that a server that loses its host can move to one. Which of them makes no difference, so those
+in the highest slots are set aside first. What is chosen is the best by four concerns, in this order:
 
 1. **The policy.** *Pack* takes from as few domains as possible. *Spread* fills all domains level by level:
    one host of each that has a free one, then another, until there are enough.
@@ -81,7 +83,7 @@ class UnitHosts:
     """The hosts of one unit of a reservation as masks; bit ``i`` is the host in slot ``i``.
 
     ``hosts`` are all of them, ``free`` those that no placement holds, ``ready`` those that pass the readiness
-    check.
+    check. So many free hosts that pass it are left free as ``spare`` says, or all if there are not as many.
     """
 
     pod_id: str
@@ -89,47 +91,65 @@ class UnitHosts:
     hosts: int
     free: int
     ready: int
+    spare: int = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether no placement holds a host of it."""
         return self.free == self.hosts
 
+    @property
+    def set_aside(self) -> int:
+        """The hosts that are left free."""
+        fit = self.free & self.ready
+        return fit & ~lowest(fit, max(0, fit.bit_count() - self.spare))
+
+    @property
+    def most(self) -> int:
+        """How many hosts placements can have of it at best."""
+        return max(0, self.hosts.bit_count() - self.spare)
+
 
 @dataclass(frozen=True, slots=True)
 class NotEnoughHosts:
     """Too few hosts are free. Of the ``hosts`` of the reservation no placement holds ``free``.
 
-    ``ready`` of these pass the readiness check; None if they need not.
+    ``ready`` of these pass the readiness check; None if they need not. ``spare`` of these are left free, and
+    ``kept`` is how many have to be left free when no placement holds a host.
     """
 
     requested: int
     hosts: int
     free: int
     ready: int | None
+    spare: int = 0
+    kept: int = 0
 
     @property
     def available(self) -> int:
         """How many hosts could be chosen."""
-        return self.free if self.ready is None else self.ready
+        return (self.free if self.ready is None else self.ready) - self.spare
 
     @property
     def is_lasting(self) -> bool:
-        """Whether waiting cannot help, because the reservation does not have so many hosts."""
-        return self.requested > self.hosts
+        """Whether waiting cannot help, because the reservation does not have so many hosts for placements."""
+        return self.requested > self.hosts - self.kept
 
     def describe(self) -> str:
         """One sentence for the customer."""
         excluded = [f"{self.hosts - self.free} held by placements"]
         helps = [f"ask for at most {self.available}"] if self.available else []
         if self.is_lasting:
-            outlook = "the reservation has no more, so it can never fit"
+            beside = " beside its spare hosts" if self.kept else ""
+            outlook = f"the reservation has no more{beside}, so it can never fit"
         else:
-            if self.requested > self.free:
+            if self.requested > self.free - self.spare:
                 helps.append("delete a placement")
             elif self.ready is not None:
                 helps += ["wait until more are ready", "take others with the readiness policy Prefer"]
             outlook = f"it may fit later: {', or '.join(helps)}"
+        if self.spare:
+            excluded.append(f"{self.spare} left free as spares")
         if self.ready is not None:
             excluded.append(f"{self.free - self.ready} not ready")
         return (
@@ -191,17 +211,28 @@ def choose_hosts(
     """
     domains = _domains(units, readiness, seed)
     sizes = [domain.size for domain in domains]
-    every = [domain.unit.hosts.bit_count() for domain in domains]
     if sum(sizes) < count:
-        free = sum(domain.unit.free.bit_count() for domain in domains)
-        return NotEnoughHosts(count, sum(every), free, sum(sizes) if readiness is Readiness.REQUIRE else None)
+        return _shortage([domain.unit for domain in domains], count, sum(sizes), readiness)
     if constraints.policy is Policy.PACK:
         return _filled(_packed(domains, count), count)
     skew, most = _evenness(sizes, count)
     if not constraints.best_effort and not _meets(constraints, skew, most):
-        lasting = not _meets(constraints, *_evenness(every, count))
+        lasting = not _meets(constraints, *_evenness([domain.unit.most for domain in domains], count))
         return ConstraintsNotMet(count, constraints, skew, most, lasting)
     return _spread(domains, count)
+
+
+def _shortage(units: Sequence[UnitHosts], count: int, available: int, readiness: Readiness) -> NotEnoughHosts:
+    hosts = sum(unit.hosts.bit_count() for unit in units)
+    spare = sum(unit.set_aside.bit_count() for unit in units)
+    return NotEnoughHosts(
+        requested=count,
+        hosts=hosts,
+        free=sum(unit.free.bit_count() for unit in units),
+        ready=available + spare if readiness is Readiness.REQUIRE else None,
+        spare=spare,
+        kept=hosts - sum(unit.most for unit in units),
+    )
 
 
 class _Domain(NamedTuple):
@@ -219,7 +250,7 @@ def _domains(units: Iterable[UnitHosts], readiness: Readiness, seed: int) -> lis
     salts: dict[str, int] = {}
     domains = []
     for unit in units:
-        pod_id, free = unit.pod_id, unit.free
+        pod_id, free = unit.pod_id, unit.free & ~unit.set_aside
         if pod_id not in salts:
             salts[pod_id] = seed ^ salt_of(pod_id)
         if readiness is Readiness.REQUIRE:

@@ -55,11 +55,13 @@ def hosts_for(services: Needs, reservation: Reservation, spec: PlacementSpec, pl
 
 def _units(services: Needs, reservation: Reservation, readiness: Readiness) -> list[UnitHosts]:
     """All units that the reservation owns, with their free hosts and those of them that are ready."""
-    taken = reservation.occupied_hosts
+    taken, spare = reservation.occupied_hosts, reservation.spare_hosts_per_unit
     domains = [
         (domain, [host for host in _present(domain) if not taken.get(domain.position, 0) >> host.slot & 1])
         for domain in _domains(services, reservation)
     ]
+    if spare and readiness is Readiness.IGNORE:
+        readiness = Readiness.PREFER  # Spare hosts have to be fit, whatever those of the placement are.
     ready = _ready(services, [host for _, free in domains for host in free], readiness)
     return [
         UnitHosts(
@@ -69,6 +71,7 @@ def _units(services: Needs, reservation: Reservation, readiness: Readiness) -> l
             hosts=_mask(_present(domain)) | taken.get(domain.position, 0),
             free=_mask(free),
             ready=_mask(host for host in free if host.id in ready),
+            spare=spare,
         )
         for domain, free in domains
     ]

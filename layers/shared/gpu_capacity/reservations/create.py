@@ -61,7 +61,8 @@ def create_reservation(
         Forbidden: the token may not create reservations, or not in that organization and project.
         QuotaExceeded: the organization would exceed its limit.
         NotFound: the region does not exist for this caller.
-        InvalidRequest: the region does not offer that accelerator and unit, or the count is too large.
+        InvalidRequest: the region does not offer that accelerator and unit, or the count or the number of
+            spare hosts is too large.
         Conflict: another request used this idempotency key, or the reservation made under it was deleted.
         InsufficientCapacity: no run is long enough.
         RaceLost, StorageUnavailable: nothing is wrong with the request; a retry may succeed.
@@ -117,6 +118,7 @@ def _draft(
         count=request.count,
         flavor_id=offering.flavor.id,
         hosts_per_unit=offering.hosts_per_unit,
+        spare_hosts_per_unit=request.spare_hosts_per_unit,
         runs=(),
         topology_hash=None,
         status=Status.PENDING,
@@ -163,7 +165,7 @@ def _offered(caller: Caller, request: ReservationRequest, region: Region | None)
 
     Raises:
         NotFound: the region does not exist for this caller.
-        InvalidRequest: the region does not have this offering.
+        InvalidRequest: the region does not have this offering, or a unit of it would have spare hosts only.
     """
     visible = region is not None and (caller.is_operator or region.is_visible_to(caller.organizations))
     if region is None or region.withdrawn or not visible:
@@ -171,6 +173,9 @@ def _offered(caller: Caller, request: ReservationRequest, region: Region | None)
     offering = region.offering(request.accelerator, request.unit)
     if offering is None:
         raise _not_offered(region, request)
+    if request.spare_hosts_per_unit >= offering.hosts_per_unit:
+        problem = f"a unit has {offering.hosts_per_unit} hosts, and at least one is not spare"
+        raise InvalidRequest("spec.spareHostsPerUnit", problem)
     return region, offering
 
 

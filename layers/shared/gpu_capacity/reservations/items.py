@@ -58,6 +58,7 @@ def encode_reservation(reservation: Reservation) -> Item:
             "named_start": named.placement.start if named else None,
             "named_tag": named.tag if named else None,
             "claiming_until": reservation.claiming_until,
+            "spare_hosts": reservation.spare_hosts_per_unit or None,
             **{
                 keys.occupied_attribute(placement): encode_hosts(hosts)
                 for placement, hosts in reservation.occupied.items()
@@ -113,6 +114,7 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         leaving=_decode_runs(item, "leaving"),
         named=named,
         claiming_until=second_or_none(item, "claiming_until"),
+        spare_hosts_per_unit=whole_or_none(item, "spare_hosts") or 0,
         occupied={
             occupant: decode_hosts(binary(item, name))
             for name in item

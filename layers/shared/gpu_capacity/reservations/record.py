@@ -94,6 +94,9 @@ class Reservation(ProjectScoped):
     it, until ``claiming_until``; a record in status ``error`` is going to release it. A record of an earlier
     version has no life.
 
+    ``spare_hosts_per_unit`` is how many fit hosts of each unit placements leave free when they are made, for
+    servers that lose their hosts.
+
     ``occupied`` has the hosts of each placement, by its id. They are disjoint and owned. Every change of them
     is a change of this record, so placements, a release of units and a delete exclude each other.
     """
@@ -115,6 +118,7 @@ class Reservation(ProjectScoped):
     leaving: tuple[Run, ...] = ()
     named: Run | None = None
     claiming_until: int | None = None
+    spare_hosts_per_unit: int = 0
     occupied: Mapping[str, Hosts] = field(default_factory=dict, hash=False)
 
     @property

@@ -24,6 +24,7 @@ class ReservationRequest:
     name: str
     description: str | None = None
     tags: tuple[Tag, ...] = ()
+    spare_hosts_per_unit: int = 0
 
     def fingerprint(self) -> str:
         """A digest that is equal for equal requests."""
@@ -40,4 +41,7 @@ class ReservationRequest:
             {None: "", "": None}.get(self.description, self.description),
             [[tag.name, tag.value] for tag in self.tags],
         ]
+        if self.spare_hosts_per_unit:
+            # Without any, the digest is that of versions that knew none: retries must still match.
+            parts.append(self.spare_hosts_per_unit)
         return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]

@@ -159,7 +159,8 @@ def _figures(error: CapacityError) -> dict[str, Any]:
                 "freeHostCount": short.free,
                 "canEverFit": not short.is_lasting,
             }
-            return {"hosts": hosts | ready}
+            spare = {"spareHostCount": short.spare} if short.spare else {}
+            return {"hosts": hosts | ready | spare}
         case QuotaExceeded():
             limits = {
                 "subject": error.subject,

@@ -91,6 +91,9 @@ class ReservationSpec(Body):
     accelerator: StrictStr = Field(description="Public accelerator model or family to reserve.")
     unit: StrictStr = Field(description="Public reservation granularity to reserve.")
     count: Count = Field(description="Number of reservation units to reserve.")
+    spare_hosts_per_unit: Annotated[StrictInt, Field(ge=0, le=COUNT_MAX)] | None = Field(
+        None, description="Fit hosts of each unit that placements leave free, for servers that lose theirs."
+    )
 
 
 class ReservationCreateSpec(ReservationSpec):
@@ -122,6 +125,7 @@ class ReservationCreate(Body):
             name=self.metadata.name,
             description=self.metadata.description,
             tags=tuple(Tag(tag.name, tag.value) for tag in self.metadata.tags or ()),
+            spare_hosts_per_unit=self.spec.spare_hosts_per_unit or 0,
         )
 
 
@@ -265,6 +269,7 @@ class HostFigures(Body):
     total_host_count: int = Field(ge=0)
     free_host_count: int = Field(ge=0)
     ready_host_count: int | None = Field(None, ge=0, description="Of the free ones, with `Require`.")
+    spare_host_count: int | None = Field(None, ge=0, description="Of the free ones, left free as spares.")
     can_ever_fit: bool
 
 
@@ -324,6 +329,7 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 accelerator=reservation.accelerator,
                 unit=reservation.unit,
                 count=reservation.count,
+                spare_hosts_per_unit=reservation.spare_hosts_per_unit or None,
             ),
             status=ReservationStatusRead.model_construct(
                 machine_flavor_id=reservation.flavor_id,

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.access import Permission
 from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers.authority import PROFILES
 
@@ -101,15 +102,20 @@ def refusals(function: str) -> dict[str, dict[str, Any]]:
         "token_missing": {"headers": {"Authorization": None}},
         "permission_missing": _sent_by("powerless" if may_read else "reader"),
     }
-    if ORGANIZATION_IN_PATH in operation.path:
+    if operation.permission is Permission.OPERATE:
+        changes |= _of_absent(success) if "{" in operation.path else {}
+    elif ORGANIZATION_IN_PATH in operation.path:
         changes |= {"organization_of_others": _sent_by("stranger")}
     elif "{" in operation.path:
-        changes |= {
-            "foreign": _sent_by("stranger"),
-            "unknown": _naming(success, lambda found: f"{found[:-4]}0000"),
-            "id_malformed": _naming(success, lambda _found: "not-an-id"),
-        }
+        changes |= {"foreign": _sent_by("stranger")} | _of_absent(success)
     return {case: {"base": base} | change for case, change in changes.items()}
+
+
+def _of_absent(success: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        "unknown": _naming(success, lambda found: f"{found[:-4]}0000"),
+        "id_malformed": _naming(success, lambda _found: "not-an-id"),
+    }
 
 
 def _naming(success: dict[str, Any], other: Callable[[str], str]) -> dict[str, Any]:

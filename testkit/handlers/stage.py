@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.adapters.background import run_now
+from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
 from testkit.doubles import CountingIds, FakeClock, RecordedPause
@@ -190,12 +191,13 @@ class Stage:
             built_once.cache_clear()
         self._handlers.clear()
 
-    def run(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke a function; its result has to be JSON, as Lambda demands.
+    def run(self, name: str, event: dict[str, Any]) -> Any:
+        """Invoke a function, or that of an operation; its result has to be JSON, as Lambda demands.
 
         An execution environment serves one request at a time: a function that is invoked while another one
         runs, such as a rival, gets its own handlers.
         """
+        function = OPERATIONS[name].function if name in OPERATIONS else name
         interrupted, handlers = self.recorder.function, self._handlers
         if interrupted is not None:
             self._handlers = {}

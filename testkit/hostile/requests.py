@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from testkit.hostile.forgeries import FORGERIES
+from testkit.hostile.operator_requests import EXPECTED_OF_OPERATORS, OPERATOR_ASKS
 from testkit.hostile.service import (
     CLAIMS,
     ORGANIZATIONS,
@@ -88,6 +89,7 @@ ASKS: Final[dict[str, Ask]] = {
         "PATCH", f"{CLAIMS}/claim of owner", json.dumps(claim_body(instanceCount=2))
     ),
     "delete_capacity_claim": Ask("DELETE", f"{CLAIMS}/claim of owner"),
+    **OPERATOR_ASKS,
 }
 
 # owner, other project, other organization, reader, operator
@@ -132,6 +134,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "get_capacity_claim": (200, 200, 404, 200, 404),
     "update_capacity_claim": (200, 200, 404, 403, 403),
     "delete_capacity_claim": (200, 200, 404, 403, 403),
+    **EXPECTED_OF_OPERATORS,
 }
 PUBLIC: Final = {"get_version"}
 STRANGERS: Final = ("expired", *FORGERIES, "none")

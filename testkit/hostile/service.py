@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.steps import Step
-from gpu_capacity.http.operations import OPERATIONS, Operation
+from gpu_capacity.http.operation import Operation  # noqa: TC001
+from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.placements.settle import host_ids, settle_placement
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.runtime import composition

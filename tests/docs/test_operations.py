@@ -18,6 +18,7 @@ PAGES: Final = {
     "placements.md": "/api/v2/placements",
     "reservations.md": "/api/",
     "capacity-claims.md": CLAIMS,
+    "operator-api.md": "/operator/",
     "vms-api.md": "/",
 }
 ROW: Final = re.compile(r"^\| (\w+) \| `([A-Z]+) ([^`?]+)\S*` \| (.*) \|(.*)\|$", re.MULTILINE)

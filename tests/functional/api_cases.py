@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.operator_operations import OPERATOR
 from testkit.handlers import arrangements as given
 from testkit.handlers.sample_events import REFUSED, refusals
 from tests.functional import contract
+from tests.functional.case import ApiCase
+from tests.functional.case import no as _no
+from tests.functional.case import ok as _ok
+from tests.functional.operator_cases import OPERATOR_CASES
 from tests.functional.placement_contract import PLACEMENT, PLACEMENT_SERVER
 from tests.functional.topology_contract import TOPOLOGY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from testkit.handlers.stage import Stage
-
-
-@dataclass(frozen=True)
-class ApiCase:
-    """An event file, the state before it, and the expected response."""
-
-    function: str
-    event: str
-    status: int
-    schema: dict[str, Any] | None
-    error: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    after: Callable[[Stage], None] = given.reserved
-
-    def __str__(self) -> str:
-        return f"{self.function}/{self.event}-after-{self.after.__name__}"
-
-
-def _ok(
-    function: str, event: str, schema: dict[str, Any] | None, status: int = 200, **changes: Any
-) -> ApiCase:
-    return ApiCase(function, event, status, schema, **changes)
-
-
-def _no(function: str, event: str, status: int, error: str, **changes: Any) -> ApiCase:
-    return ApiCase(function, event, status, contract.ERROR, error, **changes)
+    from collections.abc import Iterator
 
 
 _CREATE, _GET, _LIST, _DELETE = (
@@ -83,7 +59,7 @@ def _refusals() -> Iterator[ApiCase]:
     """What every operation refuses."""
     errors = {401: "access_denied", 403: "forbidden", 404: "not_found"}
     for operation in OPERATIONS.values():
-        if operation.path.startswith("/api/"):
+        if operation.path.startswith(("/api/", OPERATOR)):
             for case in refusals(operation.name):
                 status = REFUSED[case]
                 yield _no(
@@ -233,5 +209,6 @@ API_CASES: Final = (
         headers={"allow": allowed("/api/v2/reservations/{reservationID}")},
     ),
     _no(_REJECT, "preflight", 405, "method_not_allowed", headers={"allow": "GET, POST"}),
+    *OPERATOR_CASES,
     *_refusals(),
 )

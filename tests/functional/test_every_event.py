@@ -8,11 +8,12 @@ import pytest
 
 from testkit.handlers import sample_events
 from tests.functional import contract
-from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.api_cases import API_CASES
 from tests.functional.task_cases import TASK_CASES, TaskCase
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
+    from tests.functional.case import ApiCase
 
 
 @pytest.mark.parametrize("case", API_CASES, ids=str)

@@ -8,10 +8,11 @@ import pytest
 
 from testkit.handlers import arrangements, sample_events
 from testkit.handlers.arrangements import wish
-from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.api_cases import API_CASES
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
+    from tests.functional.case import ApiCase
 
 CANARY = "canary-7d1f"
 

@@ -11,10 +11,11 @@ from testkit.handlers import arrangements, sample_events
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, SUBJECT
 from testkit.handlers.sample_events import TRACE_ID, with_headers, with_query
 from testkit.world import ORGANIZATION
-from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.api_cases import API_CASES
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
+    from tests.functional.case import ApiCase
 
 OTHER = "another-organization"
 

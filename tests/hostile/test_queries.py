@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from gpu_capacity.access import Permission
 from gpu_capacity.http.operations import OPERATIONS
 from testkit.hostile.requests import ASKS
 from testkit.hostile.service import ABSENT, Ask
@@ -28,6 +29,11 @@ def _ask(service: VmService, name: str, *query: tuple[str, str]) -> Ask:
     return replace(ask.to(path), query=query)
 
 
+def _entitled(name: str) -> str:
+    """Who may send a request, so that its query is looked at."""
+    return "operator" if OPERATIONS[name].permission is Permission.OPERATE else "owner"
+
+
 def _problems(answer: Answer) -> dict[str, str]:
     """The field and the problem, in the format of either API."""
     body: dict[str, Any] = answer.json
@@ -45,7 +51,7 @@ def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
     vms: VmService, name: str, parameter: str
 ) -> None:
     tables, logged = vms.db.dump(), len(vms.stage.log)
-    answer = vms.sent_by(_ask(vms, name, (parameter, SECRET)), "owner")
+    answer = vms.sent_by(_ask(vms, name, (parameter, SECRET)), _entitled(name))
     assert answer.status == (422 if "detail" in answer.json else 400), answer
     problems = _problems(answer)
     assert list(problems) == [f"query {parameter}"]
@@ -59,7 +65,7 @@ def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
 def test_all_unknown_parameters_are_reported_at_once_and_long_names_are_shortened(
     vms: VmService, name: str
 ) -> None:
-    answer = vms.sent_by(_ask(vms, name, ("a", "1"), ("b" * 5_000, "2")), "owner")
+    answer = vms.sent_by(_ask(vms, name, ("a", "1"), ("b" * 5_000, "2")), _entitled(name))
     assert list(_problems(answer)) == ["query a", f"query {'b' * 64}"]
 
 
@@ -80,6 +86,9 @@ GOOD: Final = {
     "unit": "NVL72",
     "projectID": PROJECT,
     "reservationID": ABSENT,
+    "podID": "pod1",
+    "domainID": "pod1-rack01",
+    "hostID": "pod1-rack01-tray01",
 }
 
 
@@ -87,10 +96,10 @@ GOOD: Final = {
 def test_a_parameter_with_one_value_may_be_given_only_once(vms: VmService, name: str, parameter: str) -> None:
     once = (parameter, GOOD[parameter])
     # The resource of the request may not exist, but its query is valid.
-    accepted = vms.sent_by(_ask(vms, name, once), "owner")
+    accepted = vms.sent_by(_ask(vms, name, once), _entitled(name))
     assert accepted.status in {200, 400, 404}
     assert "query" not in accepted.text
-    answer = vms.sent_by(_ask(vms, name, once, once), "owner")
+    answer = vms.sent_by(_ask(vms, name, once, once), _entitled(name))
     assert answer.status == (422 if "detail" in answer.json else 400)
     assert _problems(answer) == {f"query {parameter}": "must be given once"}
 

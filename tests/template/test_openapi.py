@@ -13,7 +13,7 @@ from referencing.jsonschema import DRAFT202012
 
 from gpu_capacity.http.operations import OPERATIONS
 from tests.functional import contract
-from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.api_cases import API_CASES
 from tests.functional.contract_words import NAME_PATTERN
 from tests.template.loading import ROOT
 from tools.openapi import document as generator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testkit.handlers.stage import Stage
+    from tests.functional.case import ApiCase
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

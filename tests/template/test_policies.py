@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 FOLDERS = sample_events.functions()
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
-READERS = sorted(
-    {name for name, operation in OPERATIONS.items() if operation.method == "GET"} | {"reject_unknown_route"}
-)
+WRITERS = {operation.function for operation in OPERATIONS.values() if operation.method != "GET"}
+READERS = sorted({o.function for o in OPERATIONS.values()} - WRITERS | {"reject_unknown_route"})
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,12 @@ import re
 import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.operator_operations import OPERATOR
 from tests.template.loading import TEMPLATE, event_routes, functions, resources, routes
 from tools.openapi.routes import BEGIN, END, MisshapenTemplateError, logical_id, with_routes
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SHARED = {logical_id(operation.shared) for operation in OPERATIONS.values() if operation.shared}
 REJECTING = logical_id("reject_unknown_route")
 TEXT = TEMPLATE.read_text(encoding="utf-8")
 
@@ -54,9 +56,9 @@ def test_a_template_without_a_place_for_routes_is_refused_by_name(line: str) -> 
 
 
 def test_every_operation_is_a_function_on_its_route() -> None:
-    expected = {(o.path, o.method, logical_id(o.name)) for o in OPERATIONS.values()}
+    expected = {(o.path, o.method, logical_id(o.function)) for o in OPERATIONS.values()}
     assert {route for route in routes() if route[2] != REJECTING} == expected
-    assert set(event_routes()) == expected
+    assert set(event_routes()) == expected - {route for route in expected if route[2] in SHARED}
 
 
 def test_an_unknown_path_or_method_is_rejected_in_the_apis_own_format() -> None:
@@ -67,11 +69,20 @@ def test_an_unknown_path_or_method_is_rejected_in_the_apis_own_format() -> None:
     assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
 
 
-def test_the_gateway_may_call_the_rejecting_functions_under_one_statement() -> None:
-    """A statement for each of its routes would exceed the 20 KB that a function's policy may have."""
-    (permission,) = resources("AWS::Lambda::Permission").values()
-    assert permission["FunctionName"] == {"Ref": f"{REJECTING}.Alias"}
-    assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")
+def test_the_gateway_may_call_a_function_of_many_routes_under_one_statement() -> None:
+    """A statement for each route would be a resource each, and for the rejecting function exceed the 20 KB
+    that a function's policy may have.
+    """
+    permissions = {p["FunctionName"]["Ref"]: p for p in resources("AWS::Lambda::Permission").values()}
+    assert set(permissions) == {f"{name}.Alias" for name in {REJECTING, *SHARED}}
+    for name, permission in permissions.items():
+        routes_allowed = permission["SourceArn"]["Fn::Sub"].partition(":${Api}")[2]
+        assert routes_allowed == ("/*" if name == f"{REJECTING}.Alias" else f"/*/*{OPERATOR}/*")
+
+
+def test_only_operations_of_operators_share_a_function() -> None:
+    shared = {o.name for o in OPERATIONS.values() if o.shared}
+    assert shared == {o.name for o in OPERATIONS.values() if o.path.startswith(f"{OPERATOR}/")}
 
 
 def test_every_route_belongs_to_the_one_api() -> None:

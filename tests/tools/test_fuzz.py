@@ -135,5 +135,6 @@ def test_an_operation_that_was_never_called_is_shown(rows: dict[str, list[Any]])
     assert {api: apis.count(api) for api in apis} == {
         "reservations": sum(operation.path.startswith("/api/") for operation in OPERATIONS.values()),
         "capacity claims": 7,
+        "operators": sum(operation.path.startswith("/operator/") for operation in OPERATIONS.values()),
         "VM rental": 17,
     }

@@ -47,7 +47,12 @@ check the template. And the emulator enforces the roles: each function runs unde
 tests, the fuzzing and the load run fail where a right is missing (`tests/e2e/test_roles.py` removes one)."""
 
 
-APIS: Final = {"/api/": "reservations", "/v1alpha1/": "capacity claims", "/": "VM rental"}
+APIS: Final = {
+    "/api/": "reservations",
+    "/v1alpha1/": "capacity claims",
+    "/operator/": "operators",
+    "/": "VM rental",
+}
 """The API of an operation: the first prefix here that its path has."""
 
 HEADER: Final = ["API", "operation", "answers", "2xx", "share of 2xx", "4xx", "507", "other", "failed checks"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity import API_VERSION
 from gpu_capacity.http.operations import OPERATIONS
 from tools.openapi.capacity_claims import CAPACITY_CLAIMS
+from tools.openapi.operators.api import OPERATORS
 from tools.openapi.placements import PLACEMENTS
 from tools.openapi.reservation_examples import TOPOLOGY_HASH
 from tools.openapi.reservations import RESERVATIONS
@@ -17,13 +18,13 @@ from tools.openapi.topology import TOPOLOGY
 from tools.openapi.vms import VMS
 
 if TYPE_CHECKING:
-    from gpu_capacity.http.operations import Operation
+    from gpu_capacity.http.operation import Operation
     from tools.openapi.description import Answer, ApiText, Json, Model, OperationText
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 # One entry for each API. Schemas, parameters and answers of all APIs share the document's components.
-APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, PLACEMENTS, TOPOLOGY, CAPACITY_CLAIMS, VMS)
+APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, PLACEMENTS, TOPOLOGY, CAPACITY_CLAIMS, VMS, OPERATORS)
 
 _SECURITY_SCHEME: Final = "bearerToken"
 

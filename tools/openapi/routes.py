@@ -1,7 +1,8 @@
 """Writes the routes of the API into `template.yaml`, from the table of operations.
 
 The paths of the API stand between two marks. The event of an operation, from which SAM makes the permission
-to call its function, is the last line of that function. All other lines stay as they are.
+to call its function, is the last line of that function. A function that serves several operations has one
+permission for all of them, which is written by hand, as all other lines are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from gpu_capacity.http.operations import OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_capacity.http.operations import Operation
+    from gpu_capacity.http.operation import Operation
 
 TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
 
@@ -47,13 +48,15 @@ def with_routes(template: str) -> str:
     lines = [line for line in template.splitlines() if not _EVENT.fullmatch(line)]
     lines[_line(lines, BEGIN) + 1 : _line(lines, END)] = _paths()
     for operation in OPERATIONS.values():
-        lines.insert(_end_of(lines, logical_id(operation.name)), _event(operation))
+        if operation.shared:
+            continue
+        lines.insert(_end_of(lines, logical_id(operation.function)), _event(operation))
     return "\n".join(lines) + "\n"
 
 
 def _paths() -> Iterator[str]:
     for path in dict.fromkeys(operation.path for operation in OPERATIONS.values()):
-        taken = {o.method.lower(): o.name for o in OPERATIONS.values() if o.path == path}
+        taken = {o.method.lower(): o.function for o in OPERATIONS.values() if o.path == path}
         yield f'          "{path}":'
         for method in _METHODS:
             yield _route(method, taken.get(method, _REJECTING))

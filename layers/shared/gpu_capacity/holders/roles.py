@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.limits import Limits
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
@@ -25,6 +26,13 @@ class HasInventory(Protocol):
 
     @property
     def inventory(self) -> InventoryStore: ...
+
+
+class HasFleet(Protocol):
+    """The inventory as the fleet document and operators change it."""
+
+    @property
+    def fleet(self) -> FleetStore: ...
 
 
 class HasQuotas(Protocol):

@@ -261,6 +261,11 @@ class InventoryStore:
         items = self._database.get_many(self._table, [keys.hosts(*pair) for pair in pairs])
         return {(pod.region_id, pod.id): pod for pod in self._database.readable(items, decode_pod)}
 
+    def pods_of(self, region_id: str) -> list[Pod]:
+        """Full topology of every pod of a region as read now, in id order. For a whole region only."""
+        items = self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX)
+        return list(self._database.readable(items, decode_pod))
+
     def pods_in(self, wanted: Mapping[tuple[str, str], int | None]) -> dict[tuple[str, str], Pod]:
         """Full topology of pods: cached ones if they have the wanted version, the others as read now."""
         found = {
@@ -299,8 +304,7 @@ class InventoryStore:
             flavors = {f.id: f for f in region.rented_in_slices if f.gpu.physical_count in SLICE_SIZES}
             if not flavors:
                 continue
-            items = self._database.query(self._table, keys.hosts_partition(region.id), keys.POD_PREFIX)
-            for pod in self._database.readable(items, decode_pod):
+            for pod in self.pods_of(region.id):
                 for domain in pod.domains if pod.flavor_id in flavors else ():
                     if len(domain.hosts) == 1:
                         place = NodePlace(

@@ -18,12 +18,18 @@ from gpu_capacity.inventory.merge import as_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
+    from gpu_capacity.holders.roles import HasClock, HasFleet, HasPause, HasTelemetry
     from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.fleet.model import PodKey, StoredFleet
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.model import Region
     from gpu_capacity.ports import Clock, Pause, Telemetry
+
+    class Needs(HasClock, HasFleet, HasPause, HasTelemetry, Protocol):
+        """What a cordoner works with."""
+
 
 ATTEMPTS_MAX: Final = 8
 """Attempts to write one item while others write it, each after a jittered pause."""
@@ -57,6 +63,11 @@ class Cordoner:
     pause: Pause
     clock: Clock
     actor: str
+
+    @classmethod
+    def of(cls, services: Needs, actor: str) -> Cordoner:
+        """A cordoner with the collaborators of the use cases."""
+        return cls(services.fleet, services.telemetry, services.pause, services.clock, actor)
 
     def cordon(self, region_id: str, target: Target, reason: str) -> CordonChange:
         """Take hardware out of sale. A cordon that the target has gets the new reason.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.http.request_counts import RequestCounts
+    from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.neighbours.port import Neighbours
     from gpu_capacity.placements.store import PlacementStore
@@ -31,6 +32,7 @@ class Services:
     """All collaborators: one attribute for each role."""
 
     inventory: InventoryStore
+    fleet: FleetStore
     runs: Runs
     reservations: ReservationStore
     placements: PlacementStore

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import DynamoDBClient
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import (
@@ -94,6 +95,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
     defaults = env.amounts("DEFAULT_QUOTAS")
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
+        fleet=lazy(lambda: _fleet_store(database, tables)),
         claims=lazy(lambda: _claim_store(database, tables)),
         accounts=lazy(lambda: _account_store(database, tables)),
         prices=lazy(lambda: _price_list(env)),
@@ -195,6 +197,12 @@ def _database(edges: Edges) -> Database:
 
 
 # Imported lazily: a function imports the stores of the API that it serves, and not those of the others.
+
+
+def _fleet_store(database: Database, tables: TableNames) -> FleetStore:
+    from gpu_capacity.inventory.fleet.store import FleetStore  # noqa: PLC0415 - see above
+
+    return FleetStore(database, tables.inventory)
 
 
 def _runs(database: Database, tables: TableNames) -> Runs:

@@ -1,0 +1,6 @@
+"""Everything under /operator/v1 that only reads."""
+
+from gpu_capacity.operations.api.cordons import show_cordons
+from gpu_capacity.runtime.apis.operators import operator_function
+
+lambda_handler = operator_function("operator_reads", list_cordons=show_cordons)

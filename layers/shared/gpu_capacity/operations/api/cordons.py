@@ -1,0 +1,145 @@
+"""Cordons in the operators' API: bodies, requests and replies."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import ConfigDict, Field, StrictStr, model_validator
+
+from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.http.call import Reply
+from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
+from gpu_capacity.inventory.cordons import Target
+from gpu_capacity.operations.cordon import REASON_BYTES_MAX, Cordoner
+from gpu_capacity.operations.list_cordons import list_cordons
+from gpu_capacity.reservations.api.bodies import Body
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from gpu_capacity.http.call import Call
+    from gpu_capacity.inventory.cordons import Cordon
+    from gpu_capacity.operations.cordon import CordonChange
+    from gpu_capacity.operations.cordon import Needs as CordonNeeds
+    from gpu_capacity.operations.list_cordons import Needs as ListNeeds
+
+_ID = Annotated[StrictStr, Field(min_length=1, max_length=255)]
+_DOMAIN_ALONE = "is named with its pod"
+
+
+class Source(StrEnum):
+    """Who keeps hardware from new holders."""
+
+    OPERATOR = "operator"
+    FLEET_DOCUMENT = "fleetDocument"
+
+
+class TargetBody(Body):
+    """The whole region if it is empty; else one pod, domain or host. A domain is named with its pod."""
+
+    model_config = ConfigDict(title="operatorTarget")
+
+    pod_id: _ID | None = None
+    domain_id: _ID | None = None
+    host_id: _ID | None = None
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> Self:
+        if self.domain_id is not None and self.pod_id is None:
+            raise ValueError(f"a domain {_DOMAIN_ALONE}")
+        return self
+
+    def target(self) -> Target:
+        """The target that is named."""
+        return Target(self.pod_id, self.domain_id, self.host_id)
+
+
+class CordonBody(Body):
+    """What to take out of sale, and why."""
+
+    model_config = ConfigDict(title="cordon")
+
+    target: TargetBody = Field(description="What takes no new holder.")
+    reason: StrictStr = Field(min_length=1, max_length=REASON_BYTES_MAX, description="At most 512 bytes.")
+
+
+class CordonRead(Body):
+    """Something that takes no new holder. Its holders keep it."""
+
+    model_config = ConfigDict(title="cordonRead")
+
+    target: TargetBody
+    source: Source = Field(description="An operator may lift the cordons of operators only.")
+    reason: str | None = None
+    since: Timestamp | None = None
+    by: str | None = None
+
+
+class CordonChangeRead(Body):
+    """The cordons of operators after a change, and how many pods were written because of it."""
+
+    model_config = ConfigDict(title="cordonChange")
+
+    cordons: list[CordonRead]
+    pods_written: int
+
+
+def show_cordons(call: Call[ListNeeds]) -> Reply:
+    """200 with everything that takes no new holder in a region."""
+    found = list_cordons(call.services, call.path_parameters["regionID"])
+    documents = [
+        as_json(CordonRead.model_construct(target=_body(target), source=Source.FLEET_DOCUMENT))
+        for target in found.of_document
+    ]
+    return Reply(HTTPStatus.OK, [*map(cordon_view, found.of_operators), *documents], NO_CACHE)
+
+
+def set_cordon(call: Call[CordonNeeds]) -> Reply:
+    """200 with the cordons after a new one."""
+    wanted = call.body(CordonBody)
+    cordoner = Cordoner.of(call.services, call.caller.subject)
+    return _changed(cordoner.cordon(call.path_parameters["regionID"], wanted.target.target(), wanted.reason))
+
+
+def lift_cordon(call: Call[CordonNeeds]) -> Reply:
+    """200 with the cordons after one was lifted."""
+    cordoner = Cordoner.of(call.services, call.caller.subject)
+    return _changed(cordoner.uncordon(call.path_parameters["regionID"], target_in_query(call)))
+
+
+def target_in_query(call: Call[object]) -> Target:
+    """The target that the query parameters name: the whole region without any.
+
+    Raises:
+        InvalidRequest: a domain is named without its pod.
+    """
+    target = Target(call.single("podID"), call.single("domainID"), call.single("hostID"))
+    if target.domain_id is not None and target.pod_id is None:
+        raise InvalidRequest("target", f"a domain {_DOMAIN_ALONE}")
+    return target
+
+
+def cordon_view(cordon: Cordon) -> dict[str, Any]:
+    """A cordon of an operator as JSON."""
+    return as_json(
+        CordonRead.model_construct(
+            target=_body(cordon.target),
+            source=Source.OPERATOR,
+            reason=cordon.reason,
+            since=timestamp(cordon.since),
+            by=cordon.by,
+        )
+    )
+
+
+def _body(target: Target) -> TargetBody:
+    return TargetBody.model_construct(
+        pod_id=target.pod_id, domain_id=target.domain_id, host_id=target.host_id
+    )
+
+
+def _changed(change: CordonChange) -> Reply:
+    body = {"cordons": [*map(cordon_view, change.cordons.entries)], "podsWritten": change.pods_written}
+    return Reply(HTTPStatus.OK, body, NO_CACHE)

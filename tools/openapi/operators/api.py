@@ -1,0 +1,21 @@
+"""The operators' API: its operations, parameters and errors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.operations.api.cordons import Source
+from tools.openapi.description import ApiText
+from tools.openapi.operators import cordons
+from tools.openapi.operators.tag import OPERATORS_TAG
+from tools.openapi.reservation_errors import ERRORS
+
+_NOUNS: Final = (cordons,)
+
+OPERATORS: Final = ApiText(
+    tags={OPERATORS_TAG: "What those who run the service see and do, in every organization."},
+    parameters={name: words for noun in _NOUNS for name, words in noun.PARAMETERS.items()},
+    errors=ERRORS,
+    schema_names={Source.__name__: "cordonSource"},
+    operations={name: words for noun in _NOUNS for name, words in noun.OPERATIONS.items()},
+)

@@ -21,7 +21,15 @@ from proof.faults import Fault, Killed, Kind, Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gpu_capacity.providers.port import Fitness, Hold, HostProvider, PowerAction, Server, ServerOrder
+    from gpu_capacity.providers.port import (
+        Fitness,
+        Hold,
+        HostProvider,
+        MaintenanceOutcome,
+        PowerAction,
+        Server,
+        ServerOrder,
+    )
     from proof.surroundings import Platform
 
 _PROVIDER: Final = (Kind.PARTLY_DONE,)
@@ -150,6 +158,21 @@ class Provider(Troubled):
 
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         return self._region.fitness(host_ids)
+
+    def maintain(
+        self, maintenance: str, host_ids: Sequence[str], reason: str
+    ) -> Mapping[str, MaintenanceOutcome]:
+        self._perhaps_late(partial(self._region.maintain, maintenance, host_ids, reason))
+        outcomes = self._region.maintain(maintenance, host_ids, reason)
+        self._perhaps_half_way()
+        return outcomes
+
+    def end_maintenance(self, maintenance: str, host_ids: Sequence[str]) -> None:
+        self._region.end_maintenance(maintenance, host_ids)
+        self._perhaps_half_way()
+
+    def maintained(self, host_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        return self._region.maintained(host_ids)
 
     def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
         outcomes: dict[str, DeployOutcome] = {}

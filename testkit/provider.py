@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Fitness,
         Hold,
         HoldOutcome,
+        MaintenanceOutcome,
         Page,
         PowerAction,
         Server,
@@ -92,6 +93,20 @@ class StubbornRegion:
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         self._answer("fitness")
         return self._region.fitness(host_ids)
+
+    def maintain(
+        self, maintenance: str, host_ids: Sequence[str], reason: str
+    ) -> Mapping[str, MaintenanceOutcome]:
+        self._answer("maintain")
+        return self._region.maintain(maintenance, host_ids, reason)
+
+    def end_maintenance(self, maintenance: str, host_ids: Sequence[str]) -> None:
+        self._answer("end_maintenance")
+        self._region.end_maintenance(maintenance, host_ids)
+
+    def maintained(self, host_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        self._answer("maintained")
+        return self._region.maintained(host_ids)
 
     def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
         self._answer("deploy")

@@ -314,4 +314,5 @@ def test_an_ordinary_placement_costs_four_write_units_and_one_for_its_index_entr
         "batch_get_item": 2,
         "transact_write_items": 1,
         "get_item": 2,
+        "query": 1,
     }

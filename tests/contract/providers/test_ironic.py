@@ -12,10 +12,12 @@ from gpu_capacity.providers.port import (
     ActionOutcome,
     DeployOutcome,
     HoldOutcome,
+    MaintenanceOutcome,
     PowerAction,
+    Readiness,
     ServerState,
 )
-from tests.contract.providers.benches import ironic_bench
+from tests.contract.providers.benches import BROKEN_HOST, ironic_bench
 from tests.contract.providers.test_servers import HOLDER, MINE, NEWER, ORDER, OTHERS, REGION, running, states
 
 if TYPE_CHECKING:
@@ -89,6 +91,11 @@ def _rebuild(bench: IronicBench) -> None:
 
 def _stop(bench: IronicBench) -> None:
     bench.provider().power(MINE, HOST, PowerAction.STOP)
+
+
+def _maintain(bench: IronicBench) -> None:
+    outcomes = bench.provider().maintain("maintenance-1", [HOST], "new cables")
+    assert outcomes == {HOST: MaintenanceOutcome.IN_MAINTENANCE}
 
 
 def _is(method: str, end: str) -> Callable[[Sent], bool]:
@@ -230,3 +237,30 @@ def test_a_gateway_that_knows_no_node_is_not_ironic(bench: IronicBench) -> None:
     bench.proxy.rewritten = lambda sent: replace(sent, path="/elsewhere")
     with pytest.raises(ProviderUnavailable):
         provider.held(HOLDER)
+
+
+def test_a_maintenance_that_begins_after_its_end_is_lifted_by_the_next_look(bench: IronicBench) -> None:
+    provider = bench.provider()
+    _lose(bench, _maintain, _is("PUT", "/maintenance"))
+    provider.end_maintenance("maintenance-1", [HOST])
+    assert _deliver(bench, bench.proxy.missing) == [202]
+    assert bench.machines.state(HOST)["maintenance"]
+    assert provider.fitness([HOST])[HOST].readiness is Readiness.READY
+    assert not bench.machines.state(HOST)["maintenance"]
+
+
+def test_a_repeated_request_goes_on_with_a_maintenance_that_was_lost(bench: IronicBench) -> None:
+    _lose(bench, _maintain, _is("PUT", "/maintenance"))
+    assert not bench.machines.state(HOST)["maintenance"]
+    _maintain(bench)
+    row = bench.machines.state(HOST)
+    assert (row["maintenance"], row["maintenance_reason"]) == (1, "new cables [gpu-capacity]")
+
+
+def test_what_somebody_else_has_set_aside_stays_so(bench: IronicBench) -> None:
+    provider = bench.provider()
+    provider.maintain("maintenance-1", [BROKEN_HOST], "new cables")
+    assert bench.machines.state(BROKEN_HOST)["maintenance_reason"] == "a fan is broken"
+    provider.end_maintenance("maintenance-1", [BROKEN_HOST])
+    assert bench.machines.state(BROKEN_HOST)["maintenance"]
+    assert provider.fitness([BROKEN_HOST])[BROKEN_HOST].readiness is Readiness.NOT_READY

@@ -64,6 +64,14 @@ class HoldOutcome(StrEnum):
     OCCUPIED = "occupied"
 
 
+class MaintenanceOutcome(StrEnum):
+    """The result of a request to take a host into maintenance. ``waiting``: ask again."""
+
+    IN_MAINTENANCE = "in_maintenance"
+    WAITING = "waiting"
+    FENCED = "fenced"
+
+
 class Readiness(StrEnum):
     """Whether a host can boot a server now."""
 
@@ -141,7 +149,7 @@ class Server:
 
 
 class DeployOutcome(StrEnum):
-    """The result of a request to deploy a server."""
+    """The result of a request to deploy a server. ``not_held`` also stands for a host in maintenance."""
 
     DEPLOYED = "deployed"
     FENCED = "fenced"
@@ -214,12 +222,35 @@ class HostProvider(Protocol):
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         """Whether these hosts can boot a server now. The result has every host."""
 
+    def maintain(
+        self, maintenance: str, host_ids: Sequence[str], reason: str
+    ) -> Mapping[str, MaintenanceOutcome]:
+        """Take hosts into a maintenance, so that nothing new begins on them. The result has every host.
+
+        Holds and servers that are there stay, and can be given back as always. The host is not ready; a hold
+        that is asked for during the maintenance is ``unfit``, with the reason. A host may be in several
+        maintenances; ``maintenance`` is a name, used for one of them. A repeated call changes nothing.
+        ``waiting`` means that the platform could not be asked for it yet. A host is ``fenced`` after its
+        maintenance of this name has ended.
+        """
+
+    def end_maintenance(self, maintenance: str, host_ids: Sequence[str]) -> None:
+        """End a maintenance of hosts, and refuse every later ``maintain`` of this name for them.
+
+        Idempotent. Hosts that are not in it are no error. ``fitness`` says whether a host can be used again;
+        what somebody else has set aside stays so.
+        """
+
+    def maintained(self, host_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The names of the maintenances that each of these hosts is in. The result has every host."""
+
     def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
         """Begin to boot a server on each order's host. The result has every host.
 
         A repeated order changes nothing and returns ``deployed``, whatever became of the server. A host is
-        ``not_held`` unless the order's holder has it in state ``held``, and ``occupied`` while another server
-        is on it. Every host is ``fenced`` after ``fence``, and a host after its server was undeployed.
+        ``not_held`` unless the order's holder has it in state ``held``, and while it is in maintenance. It is
+        ``occupied`` while another server is on it. Every host is ``fenced`` after ``fence``, and a host after
+        its server was undeployed.
         """
 
     def undeploy(self, owner: str, host_ids: Sequence[str]) -> None:
@@ -231,7 +262,7 @@ class HostProvider(Protocol):
         A running server can be stopped and rebooted, a stopped one started. A hard reboot switches it off and
         on, so it starts one that is stopped, too. A server that is stopped while it reboots stays stopped.
         To start one that runs or starts, or to stop one that stops or is stopped, is ``accepted`` and does
-        nothing. Any other server is ``not_allowed``.
+        nothing. Any other server is ``not_allowed``. On a host in maintenance, a server can be stopped only.
         """
 
     def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
@@ -239,7 +270,7 @@ class HostProvider(Protocol):
 
         A call with an older generation than the server's is accepted and does nothing, so that no late
         request brings an old image back. One with the same generation boots a failed server again, and does
-        nothing to any other.
+        nothing to any other. It is ``not_allowed`` while the host is in maintenance.
         """
 
     def servers(self, owner: str) -> Sequence[Server]:

@@ -137,6 +137,14 @@ class IronicApi:
         ]
         return self._ask("PATCH", f"/nodes/{name}", patch)
 
+    def set_aside(self, name: str, reason: str) -> Answer:
+        """Set a node's maintenance, with its reason."""
+        return self._ask("PUT", f"/nodes/{name}/maintenance", {"reason": reason})
+
+    def bring_back(self, name: str) -> Answer:
+        """Lift a node's maintenance."""
+        return self._ask("DELETE", f"/nodes/{name}/maintenance", None)
+
     def provision(self, name: str, target: str, config_drive: Mapping[str, Any] | None = None) -> Answer:
         """Ask for a provision state: ``active``, ``rebuild`` or ``deleted``."""
         body = {"target": target} | ({"configdrive": config_drive} if config_drive else {})

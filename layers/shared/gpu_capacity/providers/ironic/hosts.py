@@ -6,6 +6,7 @@ gets the host from us, and the next deploy writes the same UUID into the node ag
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from gpu_capacity.dynamodb.writes import Put, Update
 from gpu_capacity.providers.ironic import keys, states
 from gpu_capacity.providers.ironic.servers import IronicServers
 from gpu_capacity.providers.ironic.table import HOLD, HOST, sorted_by_host
-from gpu_capacity.providers.port import Fitness, Hold, HoldOutcome, Page
+from gpu_capacity.providers.port import Fitness, Hold, HoldOutcome, MaintenanceOutcome, Page
 from gpu_capacity.providers.table import FENCE, FENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -109,9 +110,46 @@ class IronicHosts(IronicServers):
         return Page(tuple(self._holds_in(page.entries)), page.after)
 
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
-        """See ``HostProvider.fitness``."""
+        """See ``HostProvider.fitness``.
+
+        A request of a maintenance may reach Ironic after the maintenance has ended. What it did is undone
+        here.
+        """
         nodes = self._nodes(host_ids, self._hosts(host_ids))
+        nodes |= self._brought_back(nodes)
         return {host_id: states.fitness(nodes.get(host_id)) for host_id in host_ids}
+
+    def maintain(
+        self, maintenance: str, host_ids: Sequence[str], reason: str
+    ) -> Mapping[str, MaintenanceOutcome]:
+        """See ``HostProvider.maintain``. What somebody else has set aside is left as it is."""
+        begun = self._set_aside(maintenance, host_ids, reason)
+        outcomes = dict.fromkeys(begun, MaintenanceOutcome.IN_MAINTENANCE)
+        outcomes |= {host_id: MaintenanceOutcome.FENCED for host_id, lasts in begun.items() if not lasts}
+        nodes = self._nodes([host_id for host_id, lasts in begun.items() if lasts], self._hosts(host_ids))
+        asked = [host_id for host_id, node in nodes.items() if not node.maintenance]
+        text = states.maintenance_reason(reason)
+        given = self._api.side_by_side(
+            lambda host_id: self._api.set_aside(nodes[host_id].name, text).done, asked
+        )
+        return outcomes | {host: MaintenanceOutcome.WAITING for host, is_set in given.items() if not is_set}
+
+    def end_maintenance(self, maintenance: str, host_ids: Sequence[str]) -> None:
+        """See ``HostProvider.end_maintenance``. If Ironic is at work on a node, ``fitness`` goes on."""
+        self._bring_back(maintenance, host_ids)
+        self._brought_back(self._nodes(host_ids, self._hosts(host_ids)))
+
+    def _brought_back(self, nodes: Mapping[str, Node]) -> dict[str, Node]:
+        """Lift the maintenance of nodes that are in none of ours any more; returns them as they are then."""
+        ours = [host_id for host_id, node in nodes.items() if states.is_set_aside_by_us(node)]
+        lasting = self._lasting(ours) if ours else {}
+        over = [host_id for host_id in ours if host_id not in lasting]
+        lifted = self._api.side_by_side(lambda host_id: self._api.bring_back(nodes[host_id].name).done, over)
+        return {
+            host_id: replace(nodes[host_id], maintenance=False, maintenance_reason=None)
+            for host_id, is_lifted in lifted.items()
+            if is_lifted
+        }
 
     def _decide_holds(
         self,

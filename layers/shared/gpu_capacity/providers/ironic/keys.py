@@ -6,6 +6,8 @@ pk                     sk                 item
 IRONICHOLDER#id        HOST#host          a hold of a host
 IRONICHOLDER#id        FENCE              nothing more may be done for this holder or placement
 IRONICHOST#host        HOST               the holder of the host, and whose server is on it
+IRONICMAINTAINED       name host          a host is in a maintenance
+ENDED#IRONICMAIN…#name host               a maintenance has ended for a host
 IRONICPLACEMENT#owner  SERVER#host        the server of a placement on a host
 =====================  =================  =============================================
 """
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
+MAINTAINED_PARTITION: Final = "IRONICMAINTAINED"
 HOST_PREFIX: Final = "HOST#"
 SERVER_PREFIX: Final = "SERVER#"
 

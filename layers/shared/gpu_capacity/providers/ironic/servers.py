@@ -97,7 +97,7 @@ class IronicServers(IronicTable):
                 target = "power on"
             return self._api.power(node.name, target).done
 
-        return self._change(owner, host_id, change, ask)
+        return self._change(owner, host_id, change, ask, is_stop=action is PowerAction.STOP)
 
     def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
         """See ``HostProvider.rebuild``. While Ironic is at work on the node, the rebuild waits until then."""
@@ -125,7 +125,9 @@ class IronicServers(IronicTable):
         waiting = [item for item in items if "gone_at" not in item]
         for item in waiting:
             node = nodes.get(states.owner_and_host(item)[1])
-            if node is not None and states.is_pending(item, node) and not self._is_fenced(owner):
+            if node is None or node.maintenance:
+                continue
+            if states.is_pending(item, node) and not self._is_fenced(owner):
                 self._rebuild(item, node)
         return sorted(found, key=lambda server: server.ordinal)
 
@@ -188,7 +190,7 @@ class IronicServers(IronicTable):
             hold = holds.get((order.holder_id, host_id))
             if (own := servers.get((owner, host_id))) is not None:
                 decided[host_id] = DeployOutcome.FENCED if "gone_at" in own else DeployOutcome.DEPLOYED
-            elif not self._is_held(hold, host, node) or host is None or node is None:
+            elif not self._is_held(hold, host, node) or host is None or node is None or node.maintenance:
                 decided[host_id] = DeployOutcome.NOT_HELD
             elif (
                 "server" in host
@@ -293,8 +295,13 @@ class IronicServers(IronicTable):
         host_id: str,
         change: Callable[[Mapping[str, Any], Server], ActionOutcome | dict[str, Any]],
         ask: Callable[[Mapping[str, Any], Node], bool],
+        *,
+        is_stop: bool = False,
     ) -> ActionOutcome:
-        """Write what ``change`` wants of a server, unless something else changed it, and ``ask`` for it."""
+        """Write what ``change`` wants of a server, unless something else changed it, and ``ask`` for it.
+
+        During a maintenance servers can be stopped only.
+        """
         round_ = 0
         while True:
             hosts = self._hosts([host_id])
@@ -304,6 +311,8 @@ class IronicServers(IronicTable):
             if item is None or not servers:
                 return ActionOutcome.ABSENT
             wanted = change(item, servers[0])
+            if not is_stop and isinstance(wanted, dict) and host_id in nodes and nodes[host_id].maintenance:
+                wanted = ActionOutcome.NOT_ALLOWED
             if isinstance(wanted, ActionOutcome):
                 return ActionOutcome.FENCED if self._is_fenced(owner) else wanted
             after = {**item, **wanted}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.providers.aside import IN_MAINTENANCE
 from gpu_capacity.providers.ironic import keys
 from gpu_capacity.providers.port import Fitness, HoldState, Readiness, ServerState
 
@@ -28,6 +29,9 @@ _OFF: Final = frozenset({"power off", "soft power off"})
 
 BUILDING, REBUILDING = "building", "rebuilding"
 STARTING, STOPPING, REBOOTING = "starting", "stopping", "rebooting"
+_OURS: Final = "[gpu-capacity]"
+"""Ends the reason of a maintenance that this service has set."""
+
 _BEGUN: Final = {
     BUILDING: ServerState.BUILDING,
     REBUILDING: ServerState.REBUILDING,
@@ -153,12 +157,22 @@ def fitness(node: Node | None) -> Fitness:
     if node is None:
         return Fitness(Readiness.UNKNOWN, "the host is missing")
     if (reason := _out_of_order(node)) is not None:
-        return Fitness(Readiness.NOT_READY, "the host is in maintenance" if node.maintenance else reason)
+        return Fitness(Readiness.NOT_READY, IN_MAINTENANCE if node.maintenance else reason)
     if node.provision_state in _CLEANING:
         return Fitness(Readiness.NOT_READY, "the host is being cleaned")
     if node.power_state is None or node.power_state == "error":
         return Fitness(Readiness.UNKNOWN, "the host does not answer")
     return Fitness(Readiness.READY)
+
+
+def maintenance_reason(reason: str) -> str:
+    """The reason that a node shows while it is in a maintenance of this service."""
+    return f"{reason} {_OURS}"
+
+
+def is_set_aside_by_us(node: Node) -> bool:
+    """Whether a node is in maintenance because of this service alone: Ironic has found no fault with it."""
+    return node.maintenance and node.fault is None and (node.maintenance_reason or "").endswith(_OURS)
 
 
 def holder_and_host(hold: Mapping[str, Any]) -> tuple[str, str]:

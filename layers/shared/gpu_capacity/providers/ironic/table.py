@@ -8,8 +8,9 @@ from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.providers.aside import AsideTable
 from gpu_capacity.providers.ironic import keys, states
-from gpu_capacity.providers.table import FENCE, FENCE_SECONDS, ProviderTable
+from gpu_capacity.providers.table import FENCE, FENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ ROUNDS_MAX: Final = 8
 """How often a request that something else overtook is decided again."""
 
 
-class IronicTable(ProviderTable):
+class IronicTable(AsideTable):
     """The ledger and Ironic.
 
     The ledger decides, in transactions, as the simulated region does. Ironic is then made to follow, by
@@ -51,6 +52,9 @@ class IronicTable(ProviderTable):
         self._api = api
         self._images = images
         self._telemetry = telemetry
+
+    def _aside_partition(self) -> str:
+        return keys.MAINTAINED_PARTITION
 
     def _hosts(self, host_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What the ledger has of these hosts, by host."""

@@ -6,6 +6,8 @@ pk                     sk                 item
 HOLDER#id              HOST#host          a hold of a host
 HOLDER#id              FENCE              nothing more may be done for this holder or placement
 HOST#host              HOST               the holder of the host, and whose server is on it
+MAINTAINED             name host          a host is in a maintenance
+ENDED#MAINTAINED#name  host               a maintenance has ended for a host
 PLACEMENT#owner        SERVER#host        the server of a placement on a host
 HOST#host              GPU#number         the run whose server occupies the GPU
 VMRUN#owner            SERVER             the server of one run of a VM
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
+MAINTAINED_PARTITION: Final = "MAINTAINED"
 HOST_PREFIX: Final = "HOST#"
 SERVER_PREFIX: Final = "SERVER#"
 

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
-from gpu_capacity.providers.port import Fitness, Hold, HoldOutcome, HoldState, Readiness
+from gpu_capacity.providers.aside import IN_MAINTENANCE
+from gpu_capacity.providers.port import (
+    Fitness,
+    Hold,
+    HoldOutcome,
+    HoldState,
+    MaintenanceOutcome,
+    Readiness,
+)
 from gpu_capacity.providers.simulated import keys
 from gpu_capacity.providers.simulated.servers import SimulatedServers
 from gpu_capacity.providers.table import FENCE, FENCE_SECONDS
@@ -36,8 +44,11 @@ class SimulatedRegion(SimulatedServers):
         now = self._clock.now()
         ready_at = now + self._behaviour.ready_seconds
         values = {"region": region_id, "started_at": now, "ready_at": ready_at}
+        aside = {
+            host_id: {"aside": "; ".join(why.values())} for host_id, why in self._lasting(host_ids).items()
+        }
         refusals = self._commit_each(
-            {host_id: self._taking(holder_id, host_id, values) for host_id in host_ids},
+            {h: self._taking(holder_id, h, values | aside.get(h, {})) for h in host_ids},
             Check(FENCE, self._table, keys.fence(holder_id), IS_FREE, {}, free_at(now)),
         )
         return {host_id: _outcome(refused) for host_id, refused in refusals.items()}
@@ -81,8 +92,21 @@ class SimulatedRegion(SimulatedServers):
         return self._page(after, self._hold_in)
 
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
-        """See ``HostProvider.fitness``. It is as configured; nothing is read."""
-        return {host_id: self._fitness(host_id) for host_id in host_ids}
+        """See ``HostProvider.fitness``. It is as configured, except during a maintenance."""
+        aside = dict.fromkeys(self._lasting(host_ids), Fitness(Readiness.NOT_READY, IN_MAINTENANCE))
+        return {host_id: aside.get(host_id) or self._fitness(host_id) for host_id in host_ids}
+
+    def maintain(
+        self, maintenance: str, host_ids: Sequence[str], reason: str
+    ) -> Mapping[str, MaintenanceOutcome]:
+        """See ``HostProvider.maintain``."""
+        begun = self._set_aside(maintenance, host_ids, reason)
+        outcome = {True: MaintenanceOutcome.IN_MAINTENANCE, False: MaintenanceOutcome.FENCED}
+        return {host_id: outcome[lasts] for host_id, lasts in begun.items()}
+
+    def end_maintenance(self, maintenance: str, host_ids: Sequence[str]) -> None:
+        """See ``HostProvider.end_maintenance``."""
+        self._bring_back(maintenance, host_ids)
 
     def _fitness(self, host_id: str) -> Fitness:
         if self._behaviour.fails(host_id):
@@ -151,6 +175,8 @@ class SimulatedRegion(SimulatedServers):
             return hold(HoldState.PREPARING)
         if self._behaviour.fails(host_id):
             return hold(HoldState.UNFIT, _FAULT)
+        if "aside" in item:
+            return hold(HoldState.UNFIT, f"in maintenance: {item['aside']}")
         return hold(HoldState.HELD)
 
 

@@ -54,7 +54,9 @@ class SimulatedServers(SimulatedTable):
         """See ``HostProvider.deploy``. One transaction checks fence and holds, and writes the servers."""
         outcomes: dict[str, DeployOutcome] = {}
         for owner in dict.fromkeys(order.owner for order in orders):
-            parts = {o.host_id: self._booting(o) for o in orders if o.owner == owner}
+            mine = [order for order in orders if order.owner == owner]
+            aside = self._lasting(order.host_id for order in mine)
+            parts = {o.host_id: self._booting(o, aside=o.host_id in aside) for o in mine}
             now = self._clock.now()
             fence = Check(FENCE, self._table, keys.fence(owner), IS_FREE, {}, free_at(now))
             for host_id, refused in self._commit_each(parts, fence).items():
@@ -76,7 +78,7 @@ class SimulatedServers(SimulatedTable):
                 return outcome
             return {"phase": _PHASE[action], "until": self._clock.now() + seconds}
 
-        return self._change(owner, host_id, change)
+        return self._change(owner, host_id, change, is_stop=action is PowerAction.STOP)
 
     def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
         """See ``HostProvider.rebuild``."""
@@ -112,8 +114,8 @@ class SimulatedServers(SimulatedTable):
         """See ``HostProvider.every_server``."""
         return self._page(after, self._server_in)
 
-    def _booting(self, order: ServerOrder) -> list[Action]:
-        """The writes that put a server on a held host."""
+    def _booting(self, order: ServerOrder, *, aside: bool) -> list[Action]:
+        """The writes that put a server on a held host. ``aside``: it is in maintenance."""
         now = self._clock.now()
         values = {
             "region": order.region_id,
@@ -129,7 +131,7 @@ class SimulatedServers(SimulatedTable):
             "until": now + self._behaviour.boots.boot_seconds,
         }
         at = {":now": encode_value(now)}
-        is_held = not self._behaviour.hangs(order.host_id) and not self._behaviour.fails(order.host_id)
+        broken = self._behaviour.hangs(order.host_id) or self._behaviour.fails(order.host_id)
         return [
             Put(
                 f"{_SERVER} {order.host_id}",
@@ -143,9 +145,9 @@ class SimulatedServers(SimulatedTable):
                 f"{_HOLD} {order.host_id}",
                 self._table,
                 keys.hold(order.holder_id, order.host_id),
-                "attribute_not_exists(gone_at) AND ready_at <= :now",
+                "attribute_not_exists(gone_at) AND attribute_not_exists(aside) AND ready_at <= :now",
                 {},
-                at if is_held else {":now": encode_value(-1)},
+                {":now": encode_value(-1)} if broken or aside else at,
             ),
             Update(
                 f"{_HOST} {order.host_id}",
@@ -187,8 +189,13 @@ class SimulatedServers(SimulatedTable):
         owner: str,
         host_id: str,
         change: Callable[[dict[str, Any], Server], ActionOutcome | dict[str, Any]],
+        *,
+        is_stop: bool = False,
     ) -> ActionOutcome:
-        """Set what ``change`` returns of a server's item, unless something else changed it meanwhile."""
+        """Set what ``change`` returns of a server's item, unless something else changed it meanwhile.
+
+        During a maintenance servers can be stopped only.
+        """
         for _ in range(_CHANGES_MAX):
             item = self._read(keys.server(owner, host_id))
             server = self._server_in(item) if item is not None else None
@@ -197,6 +204,8 @@ class SimulatedServers(SimulatedTable):
             wanted = change(item, server)
             if isinstance(wanted, ActionOutcome):
                 return wanted
+            if not is_stop and self._lasting([host_id]):
+                return ActionOutcome.NOT_ALLOWED
             outcome = self._commit(
                 Check(FENCE, self._table, keys.fence(owner), IS_FREE, {}, free_at(self._clock.now())),
                 self._setting(owner, host_id, item, wanted),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpu_capacity.providers.table import ProviderTable
+from gpu_capacity.providers.aside import AsideTable
+from gpu_capacity.providers.simulated import keys
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 
 
-class SimulatedTable(ProviderTable):
+class SimulatedTable(AsideTable):
     """The servers table, with the clock that tells how far things are."""
 
     def __init__(
@@ -20,3 +21,6 @@ class SimulatedTable(ProviderTable):
     ) -> None:
         super().__init__("the simulated region", database, table, clock, pause)
         self._behaviour = behaviour
+
+    def _aside_partition(self) -> str:
+        return keys.MAINTAINED_PARTITION

@@ -38,8 +38,10 @@ class SimulatedVms(SimulatedTable):
     def start(self, order: VmOrder) -> StartOutcome:
         """See ``VmProvider.start``. One transaction checks fence and GPUs, and writes server and disk.
 
-        The login is not stored.
+        The login is not stored. During a maintenance a node takes no server.
         """
+        if self._lasting([order.host_id]) and not self._is_decided(order.owner):
+            return StartOutcome.OCCUPIED
         now = self._clock.now()
         values = {":now": encode_value(now)}
         numbers = _numbers(order.gpus)
@@ -152,6 +154,11 @@ class SimulatedVms(SimulatedTable):
             owner: Usage(_percent(f"cpu:{owner}:{minute}"), _percent(f"ram:{owner}:{minute}"))
             for owner in owners
         }
+
+    def _is_decided(self, owner: str) -> bool:
+        """Whether the run has a server or is fenced."""
+        found = (self._read(keys.vm_server(owner)), self._read(keys.vm_fence(owner)))
+        return any(item is not None for item in found)
 
     def _observed(self, item: dict[str, Any]) -> VmServer | None:
         """The server in an item of the table; ``None`` if the item is not a server, or the server is gone."""

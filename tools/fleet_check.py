@@ -115,6 +115,8 @@ def describe(found: Preview, holders: dict[tuple[PodKey, int], list[str]]) -> li
     for (region_id, pod_id), deferral in sorted(found.deferred.items(), key=str):
         place = f"pod {region_id}/{pod_id}" if pod_id else f"region {region_id}"
         lines.append(f"deferred, {deferral.code.value}: {place}: {deferral.reason}")
+    for region_id, hosts in found.lifted.items():
+        lines += [f"lifted: quarantine of host {host_id} in region {region_id}" for host_id in hosts]
     for region_id, region in found.regions.items():
         what = "removed" if region is None else "withdrawn" if region.withdrawn else "changed"
         lines.append(f"{what}: region {region_id}")

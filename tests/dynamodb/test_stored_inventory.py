@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.inventory.cordons import Cordon, Cordons, Target
+from gpu_capacity.inventory.cordons import Cause, Cordon, Cordons, Target
 from gpu_capacity.inventory.items import (
     decode_cordons,
     decode_owners,
@@ -84,6 +84,29 @@ def test_the_cordons_of_a_region() -> None:
             }
         ],
     }
+    assert decode_cordons(item) == cordons
+
+
+def test_what_is_out_of_sale_by_its_cause() -> None:
+    host, text = Target(host_id="h1"), "PXE timeout"
+    entries = (
+        Cordon(host, "does not boot", 1_780_000_000, "workflow", Cause.QUARANTINE, text),
+        Cordon(host, "new fans", 1_780_000_000, "operator:me", Cause.MAINTENANCE, maintenance_id="m1"),
+    )
+    cordons = Cordons(REGION, 8, entries)
+    item = decode(encode_cordons(cordons))
+
+    base = {"host": "h1", "since": 1_780_000_000}
+    assert item["cordons"] == [
+        {
+            **base,
+            "cause": "quarantine",
+            "reason": "does not boot",
+            "evidence": "PXE timeout",
+            "by": "workflow",
+        },
+        {**base, "cause": "maintenance", "reason": "new fans", "maintenance": "m1", "by": "operator:me"},
+    ]
     assert decode_cordons(item) == cordons
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.inventory.cordons import Cordon, Cordons, Target
+from gpu_capacity.inventory.cordons import Cause, Cordon, Cordons, Target
 from gpu_capacity.inventory.items import decode_cordons, encode_cordons
-from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.inventory.units import Health, health_of, shape_of
 from testkit.world import REGION, offering, pod
 
 POD = pod("pod1", 4, hosts=4)
@@ -78,6 +78,43 @@ def test_a_target_has_one_cordon_and_the_last_one_counts() -> None:
     assert [c.reason for c in cordons.entries] == ["reason 1", "reason 2"]
     assert cordons.without(here).of(here) is None
     assert cordons.without(here).of(Target()) == cordons.of(Target())
+
+
+def test_a_quarantined_host_is_neither_sold_nor_in_service() -> None:
+    host = POD.domains[2].hosts[1]
+    aside = Cordon(Target(host_id=host.id), "does not boot", 1_780_000_000, "me", Cause.QUARANTINE)
+    before, after = FREE.domains[2], shape_of(POD, OFFERING, Cordons(REGION).with_cordon(aside)).domains[2]
+    assert (after.complete, after.usable) == (False, before.usable & ~(1 << host.slot))
+    assert (after.in_service, after.identity) == (before.in_service - 1, before.identity)
+    assert health_of([POD.domains[2]], 4, {host.id}) is Health.DEGRADED
+    assert health_of([POD.domains[2]], 4, {"another"}) is Health.HEALTHY
+
+
+def test_a_maintenance_keeps_new_holders_out_like_a_cordon() -> None:
+    rack = Target(pod_id="pod1", domain_id="pod1-rack01")
+    planned = Cordon(rack, "new pump", 1_780_000_000, "me", Cause.MAINTENANCE, maintenance_id="m1")
+    shape = shape_of(POD, OFFERING, Cordons(REGION).with_cordon(planned))
+    assert [d.cordoned for d in shape.domains] == [False, True, False, False]
+    assert [d.in_service for d in shape.domains] == [4, 4, 4, 4]
+
+
+def test_a_target_has_one_entry_of_each_cause_and_of_each_maintenance() -> None:
+    target = Target(host_id="h1")
+    made = [
+        Cordon(target, "one", 1, "me"),
+        Cordon(target, "two", 1, "me", Cause.QUARANTINE),
+        Cordon(target, "three", 1, "me", Cause.MAINTENANCE, maintenance_id="m1"),
+        Cordon(target, "four", 1, "me", Cause.MAINTENANCE, maintenance_id="m2"),
+    ]
+    cordons = Cordons(REGION)
+    for entry in (*made, *made):
+        cordons = cordons.with_cordon(entry)
+
+    assert cordons.entries == tuple(made)
+    assert cordons.of(target, Cause.MAINTENANCE, "m2") == made[3]
+    assert cordons.without(target, Cause.MAINTENANCE, "m1").entries == (*made[:2], made[3])
+    assert cordons.without(target).entries == tuple(made[1:])
+    assert cordons.quarantines == {"h1": made[1]}
 
 
 def test_cordons_are_stored_and_read_back() -> None:

@@ -9,7 +9,8 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InvalidRequest, NotFound, StorageUnavailable, UnreadableItem
 from gpu_capacity.inventory.cordons import Cordon, Target
-from gpu_capacity.operations.cordon import ATTEMPTS_MAX, REASON_BYTES_MAX, CordonChange, Cordoner
+from gpu_capacity.operations.cordon import Cordoner
+from gpu_capacity.operations.cordoning import ATTEMPTS_MAX, REASON_BYTES_MAX, CordonChange
 from testkit.doubles import AuditLine
 from testkit.dynamodb.faults import transaction_conflict
 from testkit.fleet.documents import document, pod, region
@@ -187,7 +188,7 @@ def test_two_operators_at_a_time_both_get_their_cordon(world: FleetWorld) -> Non
 
 
 def test_a_pod_that_stays_busy_is_said_to_be(world: FleetWorld) -> None:
-    world.db.before("transact_write_items", transaction_conflict(5, at=2), times=None)
+    world.db.before("transact_write_items", transaction_conflict(4, at=1), times=None)
     with pytest.raises(StorageUnavailable, match="pod p1 stayed busy"):
         cordon(world)
     assert world.pause.attempts == list(range(ATTEMPTS_MAX - 1))

@@ -102,6 +102,17 @@ def test_a_host_that_is_not_in_service_is_not_ready_and_a_missing_one_is_not_the
     assert [slot for _, _, slot in place(world, reservation.id, 3).slots()] == [1, 2, 3]
 
 
+def test_a_host_in_quarantine_is_not_ready(world: World) -> None:
+    reservation = provisioned(world, 1)
+    (position,) = reservation.positions
+    world.services.quarantine.set(REGION, f"pod1-rack{position:02}-tray00", "does not boot")
+
+    with pytest.raises(HostsUnavailable) as caught:
+        place(world, reservation.id, 4, readiness=Readiness.REQUIRE)
+    assert (caught.value.reason.hosts, caught.value.reason.ready) == (4, 3)
+    assert [slot for _, _, slot in place(world, reservation.id, 3).slots()] == [1, 2, 3]
+
+
 def test_a_unit_whose_only_taken_host_is_missing_is_not_whole(world: World) -> None:
     """Spread leaves whole units alone as long as it can: they can be released."""
     reservation = provisioned(world, 2)

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "access-patterns.md"
-UNITS: Final = re.compile(r"\d+")
+UNITS: Final = re.compile(r"\d+(\.5)?")
 KEY: Final = "0b6f2f0e-5b0e-4a52-9f39-2f4f0d7f6a11"
 
 Act = Callable[[World], None]
 
 
-def documented(pattern: str) -> tuple[int, int]:
+def documented(pattern: str) -> tuple[float, float]:
     """The (read, write) units of a row under "Requests": the first number of each cell."""
     text = DOCUMENT.read_text().split("\n## Requests\n", 1)[1].split("\n## ", 1)[0]
     (row,) = (line for line in text.splitlines() if line.startswith(f"| {pattern} |"))
     read, write = (UNITS.search(cell) for cell in row.strip("| ").split(" | ")[2:4])
     assert read is not None
     assert write is not None
-    return int(read[0]), int(write[0])
+    return float(read[0]), float(write[0])
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.api.details import explain_health
 from gpu_capacity.reservations.observation import observe
 from gpu_capacity.reservations.read import (
     ReservationFilter,
@@ -99,6 +100,24 @@ def test_the_names_of_broken_hosts_are_read_once_for_a_version(world: World) -> 
     assert first == again
     assert [host.id for host in first.impaired] == [f"pod1-rack{made.positions[0]:02}-tray03"]
     assert units <= 2
+
+
+def test_a_quarantined_host_is_named_with_the_reason_and_nothing_else_costs_more(world: World) -> None:
+    made, beside = reserve(world, 1).reservation, reserve(world, 1).reservation
+    host = f"pod1-rack{made.positions[0]:02}-tray03"
+    assert world.services.quarantine.set(REGION, host, "does not boot", "PXE timeout")
+    services = world.environment()
+
+    first, _ = _get(world, services, made.id)
+    again, units = _get(world, services, made.id)
+    other, other_units = _get(world, services, beside.id)
+
+    assert first == again
+    assert (first.health, first.topology_hash) == (Health.DEGRADED, made.topology_hash)
+    assert [(one.id, one.quarantine) for one in first.impaired] == [(host, "does not boot")]
+    assert explain_health(first)[1].endswith(f": {host} (in quarantine: does not boot)")
+    assert other.health is Health.HEALTHY
+    assert (units, other_units) == (2.5, 2)
 
 
 def test_health_is_shown_where_the_names_of_broken_hosts_cannot_be_read(world: World) -> None:

@@ -70,6 +70,8 @@ FOR_GRAPHS = {
     "DomainsCordoned",
     "PodsDeferred",
     "HostsWithheld",
+    "HostsQuarantined",
+    "QuarantinesLifted",
     "AuditsRun",
     "AuditRepairs",
     "AuditUnjudged",

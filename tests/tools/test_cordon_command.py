@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gpu_capacity.operations.quarantine import Quarantines
 from testkit.fleet.documents import document, region
 from testkit.fleet.world import FleetWorld
 from testkit.world import INVENTORY
@@ -48,7 +49,7 @@ def test_a_cordon_is_set_listed_and_lifted(
     since = "2026-05-28T20:26:40Z"
     one = f"r1: domain p1/p1-r2, since {since}, by operator:me: leaks"
     two = f"r2: the region, since {since}, by operator:me: power works on Tuesday"
-    nothing = "no operator has cordoned anything"
+    nothing = "nothing is cordoned beside the fleet document"
     assert capsys.readouterr().out.splitlines() == [
         *(one, "pods written: 1"),
         *(two, "pods written: 0"),
@@ -57,6 +58,33 @@ def test_a_cordon_is_set_listed_and_lifted(
         *(nothing, "pods written: 1"),
         nothing,
     ]
+
+
+@pytest.mark.parametrize("cordoned", [False, True])
+def test_a_quarantine_is_listed_and_lifted(
+    world: FleetWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    cordoned: bool,
+) -> None:
+    quarantines = Quarantines(world.store, world.telemetry, world.pause, world.clock)
+    quarantines.set("r1", "p1-r2-h0", "does not boot", "PXE timeout", by="workflow:provision")
+    host = ("--region", "r1", "--host", "p1-r2-h0")
+    if cordoned:
+        assert run(monkeypatch, *host, "--reason", "to be looked at") == 0
+        capsys.readouterr()
+
+    assert [run(monkeypatch, *options) for options in (host[:2], (*host, "--lift", "1"))] == [0, 0]
+
+    since = "since 2026-05-28T20:26:40Z"
+    listed = [f"r1: host p1-r2-h0 in quarantine, {since}, by workflow:provision: does not boot (PXE timeout)"]
+    written = "pods written: 1"
+    if cordoned:
+        listed.append(f"r1: host p1-r2-h0, {since}, by operator:me: to be looked at")
+        written = "pods written: 2"
+    nothing = "nothing is cordoned beside the fleet document"
+    assert capsys.readouterr().out.splitlines() == [*listed, nothing, written]
 
 
 @pytest.mark.parametrize(

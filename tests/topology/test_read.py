@@ -117,6 +117,17 @@ def test_the_overlay_shows_the_reservation_as_its_own_read_does(world: World) ->
     assert overlay.observed == get_reservation(world.services, caller(), made.id, NOWHERE)
 
 
+def test_the_overlay_names_a_host_in_quarantine_as_its_own_read_does(world: World) -> None:
+    made = reserve(world, 2).reservation
+    host = next(host.id for host in _hosts(_only(_read(world))) if host.reservation_id == made.id)
+    world.services.quarantine.set(REGION, host, "does not boot")
+
+    (overlay,) = _only(_read(world)).reservations
+
+    assert [(one.id, one.quarantine) for one in overlay.observed.impaired] == [(host, "does not boot")]
+    assert overlay.observed == get_reservation(world.services, caller(), made.id, NOWHERE)
+
+
 def test_units_are_occupied_while_a_placement_has_one_of_their_hosts(world: World) -> None:
     made = reserve(world, 2).reservation
     first, second = made.positions

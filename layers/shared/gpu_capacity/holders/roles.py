@@ -119,6 +119,41 @@ class HasDeadline(Protocol):
     def deadline(self) -> Deadline: ...
 
 
+class Quarantine(Protocol):
+    """Sets hosts aside that failed."""
+
+    def set(
+        self,
+        region_id: str,
+        host_id: str,
+        reason: str,
+        evidence: str = "",
+        *,
+        by: str = "workflow",
+        pod_id: str | None = None,
+    ) -> bool:
+        """Put a host into quarantine, and return whether it is there. Harmless when repeated or late.
+
+        Args:
+            region_id: of the host.
+            host_id: of the host.
+            reason: what its holder reads.
+            evidence: what was seen of the failure, for operators.
+            by: who found out.
+            pod_id: where the host was last seen, which saves a search through the region.
+
+        Raises:
+            StorageUnavailable: the outcome is unknown; repeat it.
+        """
+
+
+class HasQuarantine(Protocol):
+    """Sets hosts aside that failed."""
+
+    @property
+    def quarantine(self) -> Quarantine: ...
+
+
 class HasLimits(Protocol):
     """Configured durations and rates."""
 

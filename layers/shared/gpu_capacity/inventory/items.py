@@ -26,7 +26,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole_number,
 )
 from gpu_capacity.inventory.bookings import TAG_BYTES, Booking
-from gpu_capacity.inventory.cordons import Cordon, Cordons, Target
+from gpu_capacity.inventory.cordons import Cause, Cordon, Cordons, Target
 from gpu_capacity.inventory.model import (
     Architecture,
     Domain,
@@ -223,13 +223,13 @@ def _domains(item: Mapping[str, Any]) -> tuple[Domain, ...]:
 
 
 def encode_cordons(cordons: Cordons) -> Item:
-    """The item about all cordons of operators in a region."""
+    """The item about all that is out of sale in a region. A version before 0.9.0 knew no causes."""
     return keys.cordons(cordons.region_id) | encode(
         {
             "v": cordons.revision,
             "cordons": [
                 {
-                    **{name: value for name, value in _target(cordon.target).items() if value is not None},
+                    **{name: value for name, value in _cordoned(cordon).items() if value is not None},
                     "reason": cordon.reason,
                     "since": cordon.since,
                     "by": cordon.by,
@@ -240,8 +240,15 @@ def encode_cordons(cordons: Cordons) -> Item:
     )
 
 
-def _target(target: Target) -> dict[str, str | None]:
-    return {"pod": target.pod_id, "domain": target.domain_id, "host": target.host_id}
+def _cordoned(cordon: Cordon) -> dict[str, str | None]:
+    return {
+        "pod": cordon.target.pod_id,
+        "domain": cordon.target.domain_id,
+        "host": cordon.target.host_id,
+        "cause": cordon.cause.value if cordon.cause is not Cause.CORDON else None,
+        "evidence": cordon.evidence,
+        "maintenance": cordon.maintenance_id,
+    }
 
 
 @decoder
@@ -256,6 +263,9 @@ def decode_cordons(item: Mapping[str, Any]) -> Cordons:
                 reason=text(row, "reason"),
                 since=second(row, "since"),
                 by=text(row, "by"),
+                cause=Cause(text_or_none(row, "cause") or Cause.CORDON),
+                evidence=text_or_none(row, "evidence"),
+                maintenance_id=text_or_none(row, "maintenance"),
             )
             for row in item["cordons"]
         ),

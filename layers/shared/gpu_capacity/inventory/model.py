@@ -208,8 +208,8 @@ class DomainShape:
 
     ``hosts`` is the number of known slots. Bit ``i`` of ``usable`` is set if the host in slot ``i`` is
     present, in service and of the expected device type resource class. ``complete``: see ``units``.
-    ``in_service`` is the number of hosts in service, of any class. ``identity`` is a digest of the domain's
-    hardware (see ``identity_of``), empty if an earlier version wrote the shape.
+    ``in_service`` is the number of hosts in service, of any class, without those in quarantine. ``identity``
+    is a digest of the domain's hardware (see ``identity_of``), empty if an earlier version wrote the shape.
     """
 
     position: int

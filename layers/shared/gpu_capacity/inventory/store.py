@@ -13,6 +13,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.inventory.items import (
     PodOwners,
+    decode_cordons,
     decode_owners,
     decode_pod,
     decode_region,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.inventory.bookings import Booking
+    from gpu_capacity.inventory.cordons import Cordon
     from gpu_capacity.inventory.model import Flavor, Host, Pod, Region
     from gpu_capacity.ports import Clock
 
@@ -338,6 +340,14 @@ class InventoryStore:
             {(s.region_id, s.pod_id): s for s in self._database.readable(shapes, decode_shape)},
             {region.id: region for region in self._database.readable(catalog, decode_region)},
         )
+
+    def quarantines(self, regions: Iterable[str]) -> dict[str, Cordon]:
+        """The quarantined hosts of regions, by id. Eventually consistent, and not for decisions."""
+        items = self._database.get_many(
+            self._table, [keys.cordons(region_id) for region_id in sorted(set(regions))], consistent=False
+        )
+        found = self._database.readable(items, decode_cordons)
+        return {host_id: cordon for cordons in found for host_id, cordon in cordons.quarantines.items()}
 
     def _owners(self, region_id: str, flavor_id: str) -> Iterable[PodOwners]:
         partition = keys.owners_partition(region_id, flavor_id)

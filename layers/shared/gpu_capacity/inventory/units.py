@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.model import Domain, Offering, Pod
@@ -41,23 +43,33 @@ def shape_of(pod: Pod, offering: Offering | None, cordons: Cordons = NO_CORDONS)
     Without an offering the pod sells no units, so no domain is complete. Hosts of any resource class are
     usable then, because parts of domains are sold by flavor alone.
 
-    A cordon of a domain changes neither ``usable`` nor ``complete``. A host that an operator has cordoned is
-    not usable, so its domain is not complete; it counts as in service, because health is about hardware.
+    A cordon of a domain changes neither ``usable`` nor ``complete``. A host that is out of sale by itself is
+    not usable, so its domain is not complete. It counts as in service, because health is about hardware,
+    unless it is in quarantine.
     """
+    unsold, quarantined = cordons.hosts, cordons.quarantines.keys()
     return PodShape(
         region_id=pod.region_id,
         pod_id=pod.id,
         flavor_id=pod.flavor_id,
         version=pod.version,
-        domains=tuple(_domain_shape(pod.id, domain, offering, cordons) for domain in pod.domains),
+        domains=tuple(
+            replace(
+                _domain_shape(domain, offering, unsold),
+                cordoned=domain.cordoned or cordons.covers(pod.id, domain),
+                in_service=_in_service(domain, quarantined),
+            )
+            for domain in pod.domains
+        ),
     )
 
 
-def _domain_shape(pod_id: str, domain: Domain, offering: Offering | None, cordons: Cordons) -> DomainShape:
+def _domain_shape(domain: Domain, offering: Offering | None, unsold: AbstractSet[str]) -> DomainShape:
+    """The shape of a domain under its own cordon, all of its hosts out of quarantine."""
     expected_class = offering.device_type_resource_class if offering else None
-    usable, cordoned_hosts = 0, cordons.hosts
+    usable = 0
     for host in domain.hosts:
-        sold = host.state is HostState.IN_SERVICE and host.id not in cordoned_hosts
+        sold = host.state is HostState.IN_SERVICE and host.id not in unsold
         if sold and expected_class in (None, host.resource_class):
             usable |= 1 << host.slot
     complete = (
@@ -70,29 +82,36 @@ def _domain_shape(pod_id: str, domain: Domain, offering: Offering | None, cordon
         hosts=len(domain.hosts),
         usable=usable,
         complete=complete,
-        cordoned=domain.cordoned or cordons.covers(pod_id, domain),
-        in_service=_in_service(domain),
+        cordoned=domain.cordoned,
         identity=identity_of(domain),
     )
 
 
-def health_of(domains: Sequence[Domain], hosts_expected: int) -> Health:
+def health_of(
+    domains: Sequence[Domain], hosts_expected: int, quarantined: AbstractSet[str] = frozenset()
+) -> Health:
     """The health of owned hardware.
 
     Args:
         domains: the owned domains that the inventory has.
         hosts_expected: the number of owned hosts. Hosts that the inventory does not have count as unhealthy.
+        quarantined: ids of hosts in quarantine.
 
     Returns:
         ``unknown`` if the inventory has none of the domains or no host is expected, ``error`` if no host is
         in service, ``degraded`` if some are not, else ``healthy``.
     """
-    return _judged([_in_service(domain) for domain in domains], hosts_expected)
+    return _judged([_in_service(domain, quarantined) for domain in domains], hosts_expected)
 
 
 def health_of_shapes(domains: Sequence[DomainShape], hosts_expected: int) -> Health:
     """Like ``health_of``, from the shapes of the domains."""
     return _judged([domain.in_service for domain in domains], hosts_expected)
+
+
+def shows_quarantines(shapes: Sequence[DomainShape], domains: Sequence[Domain]) -> bool:
+    """Whether shapes count fewer hosts in service than their domains have: some are in quarantine."""
+    return sum(shape.in_service for shape in shapes) < sum(_in_service(d, frozenset()) for d in domains)
 
 
 def _judged(in_service: Sequence[int], hosts_expected: int) -> Health:
@@ -104,8 +123,8 @@ def _judged(in_service: Sequence[int], hosts_expected: int) -> Health:
     return Health.HEALTHY if found >= hosts_expected else Health.DEGRADED
 
 
-def _in_service(domain: Domain) -> int:
-    return sum(host.state is HostState.IN_SERVICE for host in domain.hosts)
+def _in_service(domain: Domain, quarantined: AbstractSet[str]) -> int:
+    return sum(host.state is HostState.IN_SERVICE and host.id not in quarantined for host in domain.hosts)
 
 
 def identity_of(domain: Domain) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.errors import HostsUnavailable, ProviderUnavailable, StateConflict, TryAgain, Unprocessable
 from gpu_capacity.holders.ids import seed_of
 from gpu_capacity.inventory.model import HostState
+from gpu_capacity.inventory.units import shows_quarantines
 from gpu_capacity.placement.servers import (
     ConstraintsNotMet,
     NotEnoughHosts,
@@ -15,10 +16,11 @@ from gpu_capacity.placement.servers import (
     choose_hosts,
 )
 from gpu_capacity.providers.port import Readiness as HostReadiness
+from gpu_capacity.reservations.observation import domains_of
 from gpu_capacity.reservations.record import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Protocol
 
     from gpu_capacity.holders.roles import HasInventory, HasProvider, HasTelemetry
@@ -56,13 +58,15 @@ def hosts_for(services: Needs, reservation: Reservation, spec: PlacementSpec, pl
 def _units(services: Needs, reservation: Reservation, readiness: Readiness) -> list[UnitHosts]:
     """All units that the reservation owns, with their free hosts and those of them that are ready."""
     taken, spare = reservation.occupied_hosts, reservation.spare_hosts_per_unit
+    owned, set_aside = _domains(services, reservation)
     domains = [
         (domain, [host for host in _present(domain) if not taken.get(domain.position, 0) >> host.slot & 1])
-        for domain in _domains(services, reservation)
+        for domain in owned
     ]
     if spare and readiness is Readiness.IGNORE:
         readiness = Readiness.PREFER  # Spare hosts have to be fit, whatever those of the placement are.
-    ready = _ready(services, [host for _, free in domains for host in free], readiness)
+    free = [host for _, free in domains for host in free if host.id not in set_aside]
+    ready = _ready(services, free, readiness)
     return [
         UnitHosts(
             pod_id=reservation.pod_id or "",
@@ -77,23 +81,25 @@ def _units(services: Needs, reservation: Reservation, readiness: Readiness) -> l
     ]
 
 
-def _domains(services: Needs, reservation: Reservation) -> list[Domain]:
-    """The owned domains, as the inventory has them now."""
+def _domains(services: Needs, reservation: Reservation) -> tuple[list[Domain], Collection[str]]:
+    """The owned domains, as the inventory has them now, and the ids of hosts in quarantine."""
     region_id, pod_id = reservation.region_id, reservation.pod_id
     if pod_id is None:
-        return []
+        return [], ()
     shapes, _ = services.inventory.observed([(region_id, reservation.flavor_id, pod_id)])
     shape = shapes.get((region_id, pod_id))
     found = services.inventory.pods_in({(region_id, pod_id): shape.version if shape else None})
     pod = found.get((region_id, pod_id))
     if pod is None:
         raise TryAgain("the hosts of the reservation could not be read")
-    owned = set(reservation.positions)
-    return [domain for domain in pod.domains if domain.position in owned]
+    domains = list(domains_of(reservation, pod))
+    if shape is not None and not shows_quarantines(domains_of(reservation, shape), domains):
+        return domains, ()
+    return domains, services.inventory.quarantines([region_id]).keys()
 
 
 def _ready(services: Needs, hosts: list[Host], readiness: Readiness) -> frozenset[str]:
-    """The ids of the hosts that pass the readiness check: in service, and fit as the provider says."""
+    """The ids of those hosts that pass the readiness check: in service, and fit as the provider says."""
     in_service = [host.id for host in hosts if host.state is HostState.IN_SERVICE]
     if readiness is Readiness.IGNORE or not in_service:
         return frozenset()

@@ -7,7 +7,7 @@ sync never writes records, and what it has written shows at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import (
@@ -15,6 +15,7 @@ from gpu_capacity.inventory.units import (
     hardware_digest,
     health_of,
     health_of_shapes,
+    shows_quarantines,
     topology_hash,
 )
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.roles import HasInventory
+    from gpu_capacity.inventory.cordons import Cordon
     from gpu_capacity.inventory.model import Domain, Flavor, Host, Pod, PodShape, Region
     from gpu_capacity.reservations.record import Reservation
 
@@ -33,6 +35,22 @@ class HasDomains(Protocol[AnyDomain_co]):
 
     def between(self, start: int, count: int) -> tuple[AnyDomain_co, ...]:
         """The existing domains at positions ``start`` to ``start + count - 1``."""
+
+
+NO_QUARANTINES: Final[Mapping[str, Cordon]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ImpairedHost:
+    """A host that is not in service. ``quarantine`` is the reason of its quarantine, if it is in one."""
+
+    host: Host
+    quarantine: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the host."""
+        return self.host.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +67,7 @@ class Observed:
     topology_hash: str | None
     observed_at: int | None
     flavor: Flavor | None = None
-    impaired: tuple[Host, ...] = ()
+    impaired: tuple[ImpairedHost, ...] = ()
     unlisted: int = 0
 
     @property
@@ -63,13 +81,19 @@ class Observed:
         return self.reservation.organization_id
 
 
-def observe(reservation: Reservation, pod: Pod | None, region: Region | None) -> Observed:
+def observe(
+    reservation: Reservation,
+    pod: Pod | None,
+    region: Region | None,
+    quarantines: Mapping[str, Cordon] = NO_QUARANTINES,
+) -> Observed:
     """A reservation with the state of its hardware; unknown if it owns nothing or the pod is missing.
 
     Args:
         reservation: the record.
         pod: its pod as read; None if the topology does not have it.
         region: its region as read; None if there is none. It has the time of the fleet document.
+        quarantines: hosts in quarantine, by id.
     """
     flavor = flavor_of(reservation, region)
     if pod is None or not reservation.runs:
@@ -77,11 +101,11 @@ def observe(reservation: Reservation, pod: Pod | None, region: Region | None) ->
     domains = domains_of(reservation, pod)
     return Observed(
         reservation=reservation,
-        health=health_of(domains, reservation.hosts_expected),
+        health=health_of(domains, reservation.hosts_expected, quarantines.keys()),
         topology_hash=hash_of(reservation, pod),
         observed_at=region.observed_at if region else None,
         flavor=flavor,
-        impaired=_impaired(domains),
+        impaired=_impaired(domains, quarantines),
         unlisted=max(0, reservation.hosts_expected - sum(len(domain.hosts) for domain in domains)),
     )
 
@@ -90,7 +114,8 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
     """Several reservations with the state of their hardware, from one batch of small reads.
 
     The full topology is read only for reservations with hosts that are not in service, for those whose
-    hardware was replaced or extended since they were accepted, and for pods that an earlier version wrote.
+    hardware was replaced or extended since they were accepted, and for pods that an earlier version wrote;
+    quarantines only if hosts are in one.
     """
     placed = [(r, r.pod_id) for r in reservations if r.pod_id is not None]
     shapes: Mapping[tuple[str, str], PodShape] = {}
@@ -106,7 +131,15 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
     pairs = {(r.region_id, pod_id) for r, pod_id in placed if not _is_all(by_shape[r.id])}
     versions = {pair: shapes[pair].version if pair in shapes else None for pair in pairs}
     pods = services.inventory.pods_in(versions) if versions else {}
-    return [_observed(r, by_shape.get(r.id), pods, regions.get(r.region_id)) for r in reservations]
+    hidden = {
+        r.region_id
+        for r, pod_id in placed
+        if (pod := pods.get((r.region_id, pod_id))) and _shows_quarantines(r, pod, shapes)
+    }
+    quarantines = services.inventory.quarantines(hidden) if hidden else {}
+    return [
+        _observed(r, by_shape.get(r.id), pods, regions.get(r.region_id), quarantines) for r in reservations
+    ]
 
 
 def _observed(
@@ -114,12 +147,20 @@ def _observed(
     by_shape: Observed | None,
     pods: Mapping[tuple[str, str], Pod],
     region: Region | None,
+    quarantines: Mapping[str, Cordon],
 ) -> Observed:
     """What the shape shows, if that is all or nothing else can be read; else what the topology shows."""
     pod = pods.get((reservation.region_id, reservation.pod_id)) if reservation.pod_id else None
     if by_shape is not None and (pod is None or _is_all(by_shape)):
         return by_shape
-    return observe(reservation, pod, region)
+    return observe(reservation, pod, region, quarantines)
+
+
+def _shows_quarantines(
+    reservation: Reservation, pod: Pod, shapes: Mapping[tuple[str, str], PodShape]
+) -> bool:
+    shape = shapes.get((pod.region_id, pod.id))
+    return shape is None or shows_quarantines(domains_of(reservation, shape), domains_of(reservation, pod))
 
 
 def _is_all(by_shape: Observed | None) -> bool:
@@ -144,9 +185,12 @@ def hash_of(reservation: Reservation, pod: Pod | None) -> str:
     return topology_hash(offering, pod.id if pod else "", domains_of(reservation, pod) if pod else ())
 
 
-def _impaired(domains: Sequence[Domain]) -> tuple[Host, ...]:
+def _impaired(domains: Sequence[Domain], quarantines: Mapping[str, Cordon]) -> tuple[ImpairedHost, ...]:
     return tuple(
-        host for domain in domains for host in domain.hosts if host.state is not HostState.IN_SERVICE
+        ImpairedHost(host, quarantines[host.id].reason if host.id in quarantines else None)
+        for domain in domains
+        for host in domain.hosts
+        if host.state is not HostState.IN_SERVICE or host.id in quarantines
     )
 
 

@@ -166,7 +166,11 @@ def _attempt(
         units=len(units),
     )
     start_workflow(services, written)
-    return Released(observe(written, pod, services.inventory.region(written.region_id)), units)
+    region, quarantines = (
+        services.inventory.region(written.region_id),
+        services.inventory.quarantines([written.region_id]),
+    )
+    return Released(observe(written, pod, region, quarantines), units)
 
 
 def _pod_of(services: Needs, reservation: Reservation) -> Pod:

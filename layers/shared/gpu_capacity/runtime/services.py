@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.limits import Limits
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.http.request_counts import RequestCounts
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.store import InventoryStore
@@ -46,6 +47,7 @@ class Services:
     templates: TemplateList
     provider: HostProvider
     vm_provider: VmProvider
+    quarantine: Quarantine
     neighbours: Neighbours
     workflows: Workflows
     events: CapacityEvents

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import DynamoDBClient
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
     from gpu_capacity.placements.store import PlacementStore
@@ -107,6 +108,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         vms=lazy(lambda: _vm_store(database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
         repeats=lazy(lambda: _repeat_store(database, tables)),
+        quarantine=lazy(lambda: _quarantine(database, tables, edges)),
         provider=outside.provider,
         vm_provider=outside.vm_provider,
         neighbours=neighbours.neighbours_named(env.text("NEIGHBOURS", neighbours.DEFAULT)),
@@ -234,6 +236,12 @@ def _dependants(database: Database, tables: TableNames, edges: Edges, outside: O
         edges.pause,
         edges.deadline,
     )
+
+
+def _quarantine(database: Database, tables: TableNames, edges: Edges) -> Quarantine:
+    from gpu_capacity.operations.quarantine import Quarantines  # noqa: PLC0415 - see above
+
+    return Quarantines(_fleet_store(database, tables), edges.telemetry, edges.pause, edges.clock)
 
 
 def _claim_store(database: Database, tables: TableNames) -> ClaimStore:

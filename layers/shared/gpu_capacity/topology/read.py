@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
+from gpu_capacity.inventory.units import shows_quarantines
 from gpu_capacity.placements.observation import ObservedPlacement
 from gpu_capacity.placements.progress import counts_of
 from gpu_capacity.placements.servers import servers_in
-from gpu_capacity.reservations.observation import observe
+from gpu_capacity.reservations.observation import domains_of, observe
 from gpu_capacity.topology.tree import (
     DomainNode,
     HostNode,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.roles import HasInventory
+    from gpu_capacity.inventory.cordons import Cordon
     from gpu_capacity.inventory.model import Domain, Pod, Region
     from gpu_capacity.inventory.snapshot import Ownership
     from gpu_capacity.placements.observation import Needs as PlacementNeeds
@@ -186,7 +188,8 @@ def _sold(
 
 def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: _Own) -> Projection:
     """What is shown under one name. ``own`` says what the tree has, and ``shown`` what is laid over it."""
-    ownership = services.inventory.fresh_snapshot(region.id, sold.flavor_id).ownership
+    snapshot = services.inventory.fresh_snapshot(region.id, sold.flavor_id)
+    ownership = snapshot.ownership
     units, hosts = shown.units, shown.hosts
     own_places = own.units.keys() | own.hosts.keys()
     own_pods = {pod_id for pod_id, _ in own_places}
@@ -198,6 +201,12 @@ def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: 
     pods = {pod.id: pod for pod in services.inventory.pods_in(versions).values()}
     observed = [_observed(services, placement, pods.get(placement.pod_id)) for placement in shown.placements]
     servers = {server.id: server for _, found in observed for server in found}
+    hidden = any(
+        shows_quarantines(domains_of(r, shape), domains_of(r, pod))
+        for r in shown.reservations
+        if (shape := snapshot.shapes.get(r.pod_id or "")) and (pod := pods.get(r.pod_id or ""))
+    )
+    quarantines = services.inventory.quarantines([region.id]) if hidden else {}
     return Projection(
         accelerator=sold.accelerator,
         unit=sold.unit,
@@ -217,7 +226,7 @@ def _projection(services: Needs, region: Region, sold: _Sold, own: _Own, shown: 
             )
             for pod_id in sorted(pods)
         ),
-        reservations=tuple(_overlay(r, pods, region) for r in shown.reservations),
+        reservations=tuple(_overlay(r, pods, region, quarantines) for r in shown.reservations),
         placements=tuple(placement for placement, _ in observed),
     )
 
@@ -265,10 +274,15 @@ def _domain(
     )
 
 
-def _overlay(reservation: Reservation, pods: Mapping[str, Pod], region: Region) -> ReservationOverlay:
+def _overlay(
+    reservation: Reservation,
+    pods: Mapping[str, Pod],
+    region: Region,
+    quarantines: Mapping[str, Cordon],
+) -> ReservationOverlay:
     """A reservation with the hardware that the same answer shows, so that its hash follows from it."""
     pod = pods.get(reservation.pod_id) if reservation.pod_id else None
-    observed = observe(reservation, pod, region)
+    observed = observe(reservation, pod, region, quarantines)
     if pod is None:
         return ReservationOverlay(observed, None if reservation.runs else ())
     domains = {domain.position: domain for domain in pod.domains}

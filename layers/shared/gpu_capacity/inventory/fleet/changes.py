@@ -59,8 +59,25 @@ class FleetChanges:
         self._place_of |= dict.fromkeys(_host_ids(pod), key)
 
     def cordons(self, region_id: str) -> Cordons:
-        """What operators have cordoned in a region, as last read."""
+        """What is out of sale in a region beside the document, as last read."""
         return self._cordons.get(region_id, Cordons(region_id))
+
+    def lifted(self) -> list[tuple[Cordons, Cordons]]:
+        """What is out of sale in regions, as last read and without the quarantines that the document lifts.
+
+        A document that is deferred in a region lifts none there.
+        """
+        repaired = {
+            host_id: repaired_at
+            for region in self._fleet.regions.values()
+            for host_id, repaired_at in region.repaired.items()
+        }
+        pairs = [
+            (before, before.without_repaired(repaired))
+            for region_id, before in sorted(self._cordons.items())
+            if region_id not in self.regions_deferred
+        ]
+        return [(before, after) for before, after in pairs if after is not before]
 
     def update_cordons(self, cordons: Cordons) -> None:
         """Replace what is known of a region's cordons."""

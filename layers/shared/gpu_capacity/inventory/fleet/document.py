@@ -137,6 +137,8 @@ class HostPart(_Part):
     name: Label | None = None
     resource_class: Identifier
     state: ReportedState
+    repaired_at: Instant | None = None
+    """When the host was last repaired: that lifts an older quarantine."""
 
 
 class DomainPart(_Part):

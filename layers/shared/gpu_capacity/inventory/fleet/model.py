@@ -25,12 +25,14 @@ class ReportedRegion:
     """A region and its pods as reported, by pod id. Reported pods have version 0.
 
     ``digests`` has the SHA-256 of the text of each pod's domains. If a stored pod has the same digest, its
-    domains have not changed.
+    domains have not changed. ``repaired`` says when hosts were repaired, in seconds since the epoch, by host
+    id; hosts for which that is not reported are left out.
     """
 
     region: Region
     pods: Mapping[str, Pod]
     digests: Mapping[str, bytes]
+    repaired: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

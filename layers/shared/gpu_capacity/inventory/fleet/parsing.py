@@ -31,7 +31,7 @@ from gpu_capacity.inventory.text import text_of
 from gpu_capacity.placement.slices import SLICE_SIZES
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
     from gpu_capacity.inventory.fleet.document import DomainPart, FlavorPart, PodPart, RegionPart
 
@@ -190,7 +190,9 @@ def _repeated(place: str, what: str, values: Iterable[Hashable]) -> Iterator[str
 def _fleet(document: FleetDocument) -> Fleet:
     flavors = {f.id: _flavor(f) for f in document.flavors}
     regions = {
-        r.id: _reported(_region(r, flavors, document.observed_at), [_pod(r.id, p) for p in r.pods])
+        r.id: _reported(
+            _region(r, flavors, document.observed_at), [_pod(r.id, p) for p in r.pods], _repaired(r)
+        )
         for r in sorted(document.regions, key=lambda r: r.id)
     }
     return Fleet(
@@ -201,11 +203,22 @@ def _fleet(document: FleetDocument) -> Fleet:
     )
 
 
-def _reported(region: Region, pods: list[Pod]) -> ReportedRegion:
+def _repaired(part: RegionPart) -> dict[str, int]:
+    return {
+        host.id: host.repaired_at
+        for pod in part.pods
+        for domain in pod.domains
+        for host in domain.hosts
+        if host.repaired_at is not None
+    }
+
+
+def _reported(region: Region, pods: list[Pod], repaired: Mapping[str, int]) -> ReportedRegion:
     return ReportedRegion(
         region,
         {pod.id: pod for pod in pods},
         {pod.id: hashlib.sha256(text_of(pod.domains).encode()).digest() for pod in pods},
+        repaired,
     )
 
 
@@ -286,6 +299,7 @@ def _domain(part: DomainPart) -> Domain:
 
 def _digest(observed_at: int, flavors: Iterable[Flavor], regions: Iterable[ReportedRegion]) -> str:
     """Fingerprint of the content. The order of fields and entries, and omitted defaults, do not change it."""
+    regions = list(regions)
     content = [
         observed_at,
         sorted((asdict(flavor) for flavor in flavors), key=itemgetter("id")),
@@ -301,5 +315,8 @@ def _digest(observed_at: int, flavors: Iterable[Flavor], regions: Iterable[Repor
             for reported in regions
         ],
     ]
+    # A document without repairs has the digest that versions before 0.9.0 computed.
+    if repaired := sorted(item for reported in regions for item in reported.repaired.items()):
+        content.append(repaired)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return DIGEST_FORM + hashlib.sha256(canonical.encode()).hexdigest()

@@ -28,6 +28,7 @@ class Preview:
         deferred: the regions (with ``None`` as pod id) and pods that would be deferred, with the reason.
         waiting: the pods with hosts or positions that wait for a holder.
         regions: the catalogue entries that would be written, by region id; ``None`` for removed ones.
+        lifted: the hosts whose quarantine would be lifted, by region id.
     """
 
     pods: dict[PodKey, Counts]
@@ -35,6 +36,7 @@ class Preview:
     deferred: dict[tuple[str, str | None], Deferral]
     waiting: tuple[PodKey, ...]
     regions: dict[str, Region | None]
+    lifted: dict[str, tuple[str, ...]]
 
 
 def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: int = 16) -> Preview:
@@ -44,6 +46,10 @@ def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: i
     deferred: dict[tuple[str, str | None], Deferral] = {
         (region_id, None): deferral for region_id, deferral in changes.regions_deferred.items()
     }
+    lifted = {}
+    for before, after in changes.lifted():
+        lifted[before.region_id] = tuple(sorted(before.quarantines.keys() - after.quarantines.keys()))
+        changes.update_cordons(after)
     pending = changes.keys
     for _ in range(rounds_max):
         left = []
@@ -54,11 +60,11 @@ def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: i
                 deferred[key] = deferral
             if change is None:
                 continue
-            before = changes.stored(key)
+            known = changes.stored(key)
             if change.changed:
                 wrote = True
                 pods[key] = pods.get(key, Counts()) + change.counts
-                held = before.held if before else frozenset()
+                held = known.held if known else frozenset()
                 changes.update(key, StoredPod(change.pod, change.shape, held))
             if change.waiting:
                 left.append(key)
@@ -73,6 +79,7 @@ def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: i
         deferred=deferred,
         waiting=tuple(pending),
         regions=dict(changes.of_regions()),
+        lifted=lifted,
     )
 
 

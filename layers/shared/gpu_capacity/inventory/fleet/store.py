@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.inventory.cordons import Target
     from gpu_capacity.inventory.fleet.model import Fleet, PodKey, ReportedRegion
     from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.merge import PodChange
@@ -79,9 +80,11 @@ def accept_document(table: str, fleet: Fleet) -> Update:
 
 
 def change_pod(
-    table: str, sequence: int, before: StoredPod | None, change: PodChange, cordons: Cordons
+    table: str, sequence: int | None, before: StoredPod | None, change: PodChange, cordons: Cordons
 ) -> list[Action]:
     """The one transaction that changes a pod to match the document of this sequence.
+
+    Without a sequence it follows no document, and only writes the shape again: of the pod as it was read.
 
     Writes that take domains are conditional on the version, so after this transaction no holder can take
     hardware on the basis of the old topology. The conditions also ensure that removed hardware has no owner
@@ -90,10 +93,10 @@ def change_pod(
 
     Args:
         table: the inventory table.
-        sequence: of the document.
+        sequence: of the document, if any.
         before: the pod as read; ``None`` if it is new.
         change: the new state of the pod.
-        cordons: of operators, on which the change was decided.
+        cordons: what is out of sale, on which the change was decided.
     """
     pod, shape = change.pod, change.shape
     moved = before if before and before.pod.flavor_id != pod.flavor_id else None
@@ -120,7 +123,7 @@ def change_pod(
         values={":new": encode_value(pod.version), **values},
     )
     return [
-        _still_in_use(table, sequence),
+        *([] if sequence is None else [_still_in_use(table, sequence)]),
         _still_cordoned(table, cordons),
         owners,
         Put(SHAPE, table, inventory_items.encode_shape(shape)),
@@ -257,8 +260,19 @@ class FleetStore:
             inventory_items.decode_owners(item) if item else None,
         )
 
+    def region(self, region_id: str) -> Region | None:
+        """A region's catalogue entry as read now; ``None`` if there is none."""
+        item = self._database.get(self._table, keys.region(region_id))
+        return inventory_items.decode_region(item) if item else None
+
+    def pods_with(self, region_id: str, target: Target) -> list[str]:
+        """The ids of the region's readable pods that have this target or are part of it, in order."""
+        items = self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX)
+        pods = self._database.readable(items, inventory_items.decode_pod)
+        return [pod.id for pod in pods if target.is_in(pod)]
+
     def every_cordon(self) -> list[Cordons]:
-        """The cordons of operators in every region that has any, or had.
+        """What is out of sale in every region that has any such entry, or had.
 
         Raises:
             UnreadableItem: those of a region cannot be read. Then nothing must be sold that they may cover.
@@ -267,7 +281,7 @@ class FleetStore:
         return [inventory_items.decode_cordons(item) for item in found]
 
     def cordons(self, region_id: str) -> Cordons:
-        """The cordons of operators in a region as read now.
+        """What is out of sale in a region, as read now.
 
         Raises:
             UnreadableItem: they cannot be read.
@@ -284,7 +298,7 @@ class FleetStore:
         return self._database.commit(accept_document(self._table, fleet))
 
     def write_pod(
-        self, sequence: int, before: StoredPod | None, change: PodChange, cordons: Cordons
+        self, sequence: int | None, before: StoredPod | None, change: PodChange, cordons: Cordons
     ) -> Outcome:
         """Commit ``change_pod``."""
         return self._database.commit(*change_pod(self._table, sequence, before, change, cordons))

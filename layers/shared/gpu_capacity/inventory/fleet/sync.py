@@ -3,7 +3,8 @@
 1. Read the document and the inventory. Refuse the document here, before any write, if it must not be applied
    as a whole.
 2. Accept the document with one conditional write. After that no run for an older document can write.
-3. Read the inventory again, because an older run may have written in between. Then change each pod in a
+3. Read the inventory again, because an older run may have written in between. Lift the quarantines of hosts
+   that the document reports as repaired since. Then change each pod in a
    transaction of its own; if a holder took or released hardware first, decide again. Regions and pods that
    must not follow the document are deferred: only losses are applied to them.
 4. Replace the catalogue entries of regions that changed. Entries of regions that are no longer in the
@@ -28,6 +29,7 @@ from gpu_capacity.inventory.merge import Counts, StoredPod
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Outcome
+    from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.fleet.model import Fleet, PodKey, StoredFleet
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.merge import PodChange
@@ -83,7 +85,8 @@ class RegionReport:
 
     ``deferred`` names pods that another run has to finish. ``withheld`` names hosts that are not sold in
     their reported place, because their old place or the slot there is not free. ``catalogue`` says what
-    happened to the catalogue entry: ``changed``, ``withdrawn``, ``removed``, or empty.
+    happened to the catalogue entry: ``changed``, ``withdrawn``, ``removed``, or empty. ``lifted`` names hosts
+    whose quarantine ended.
     """
 
     region_id: str
@@ -92,6 +95,7 @@ class RegionReport:
     deferred: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
     catalogue: str = ""
+    lifted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ def sync_inventory(sync: FleetSync) -> SyncReport:
         telemetry.warning("fleet document refused", code=refusal.code.value, reason=str(refusal))
         return SyncReport(refused=refusal.code, message=str(refusal))
     try:
+        run.lift_quarantines()
         run.write_pods()
         run.write_regions()
     except _Superseded:
@@ -194,6 +199,33 @@ class _Run:
         self._parts: dict[PodKey, Deferral] = self._changes.unreadable
         self.deferred: dict[PodKey, str] = {}
         self.withheld: dict[PodKey, tuple[str, ...]] = {}
+        self._lifted: dict[str, tuple[str, ...]] = {}
+
+    def lift_quarantines(self) -> None:
+        """Lift the quarantines of hosts that were repaired since. Pods are written after it.
+
+        Raises:
+            StorageUnavailable: others changed what is out of sale in every attempt.
+        """
+        for attempt in range(self._limits.attempts_max):
+            if attempt:
+                self._pause(attempt - 1)
+            pairs = self._changes.lifted()
+            for before, after in pairs:
+                if isinstance(self._store.write_cordons(before, after), Committed):
+                    self._note_lifted(before, after)
+                else:
+                    self._changes.update_cordons(self._store.cordons(before.region_id))
+            if not pairs:
+                return
+        raise StorageUnavailable("what is out of sale stayed busy", outcome_unknown=False)
+
+    def _note_lifted(self, before: Cordons, after: Cordons) -> None:
+        self._changes.update_cordons(after)
+        hosts = tuple(sorted(before.quarantines.keys() - after.quarantines.keys()))
+        self._lifted[before.region_id] = (*self._lifted.get(before.region_id, ()), *hosts)
+        for host_id in hosts:
+            self._audit("lift_quarantine", f"{before.region_id}: host {host_id}")
 
     def write_pods(self) -> None:
         """Change all pods. Pods whose hardware waits for another pod are changed again in later rounds."""
@@ -213,7 +245,7 @@ class _Run:
     def report(self) -> SyncReport:
         """The report about what was done so far."""
         regions = {region_id for region_id, _ in self._changes.keys}
-        region_ids = sorted({*self._fleet.regions, *self._catalogue, *regions})
+        region_ids = sorted({*self._fleet.regions, *self._catalogue, *self._lifted, *regions})
         dropped = self._changes.regions_deferred
         parts = [PartReport(region_id, None, d.code, d.reason) for region_id, d in dropped.items()]
         parts += [
@@ -237,6 +269,7 @@ class _Run:
             deferred=tuple(pod for region, pod in sorted(self.deferred) if region == region_id),
             withheld=tuple(sorted(withheld)),
             catalogue=self._catalogue.get(region_id, ""),
+            lifted=self._lifted.get(region_id, ()),
         )
 
     def _write_pod(self, key: PodKey) -> PodChange | None:
@@ -325,6 +358,7 @@ def _report_applied(telemetry: Telemetry, run: _Run) -> SyncReport:
         "DomainsCordoned": total.cordoned,
         "PodsDeferred": len(deferred),
         "HostsWithheld": sum(len(region.withheld) for region in report.regions),
+        "QuarantinesLifted": sum(len(region.lifted) for region in report.regions),
     }
     for metric, value in metrics.items():
         if value:

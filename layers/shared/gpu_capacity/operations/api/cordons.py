@@ -12,7 +12,8 @@ from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
 from gpu_capacity.inventory.cordons import Target
-from gpu_capacity.operations.cordon import REASON_BYTES_MAX, Cordoner
+from gpu_capacity.operations.cordon import Cordoner
+from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
 from gpu_capacity.operations.list_cordons import list_cordons
 from gpu_capacity.reservations.api.bodies import Body
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.http.call import Call
     from gpu_capacity.inventory.cordons import Cordon
-    from gpu_capacity.operations.cordon import CordonChange
     from gpu_capacity.operations.cordon import Needs as CordonNeeds
+    from gpu_capacity.operations.cordoning import CordonChange
     from gpu_capacity.operations.list_cordons import Needs as ListNeeds
 
 _ID = Annotated[StrictStr, Field(min_length=1, max_length=255)]

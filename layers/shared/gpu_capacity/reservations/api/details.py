@@ -11,8 +11,7 @@ from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.reservations.record import Status
 
 if TYPE_CHECKING:
-    from gpu_capacity.inventory.model import Host
-    from gpu_capacity.reservations.observation import Observed
+    from gpu_capacity.reservations.observation import ImpairedHost, Observed
     from gpu_capacity.reservations.record import Reservation
 
 HOSTS_NAMED_MAX: Final = 10
@@ -104,8 +103,11 @@ def _named(observed: Observed) -> str:
     return f": {', '.join(named)}" if named else ""
 
 
-def _host(host: Host) -> str:
-    return f"{host.id} ({host.state.value.replace('_', ' ')})"
+def _host(impaired: ImpairedHost) -> str:
+    why = impaired.host.state.value.replace("_", " ")
+    if impaired.quarantine is not None:
+        why = f"in quarantine: {impaired.quarantine}"
+    return f"{impaired.id} ({why})"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -344,7 +344,7 @@ def with_a_server_of_nobody(stage: Stage) -> None:
     begun(stage)
     times = {"started_at": 1, "ready_at": 1}
     for key, more in (
-        (server_keys.hold("nobody-1", "uk-lon-1-nowhere"), times),
+        (server_keys.HOSTS.hold("nobody-1", "uk-lon-1-nowhere"), times),
         (server_keys.vm_server("nobody-1"), times | {"host": "nowhere", "gpus": 1}),
         (server_keys.vm_disk("nobody"), {"storage_gb": 50}),
     ):

@@ -10,6 +10,7 @@ from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.tombstones import is_tombstone
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.ports import WorkflowState
+from gpu_capacity.providers.host_keys import HOST_PREFIX
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
@@ -218,11 +219,11 @@ class Stage(Disturbed):
             return self.stubborn.live()
         servers = set()
         for item in map(decode, self.world.db.table(SERVERS).items()):
-            holder = item["pk"].removeprefix(server_keys.holds_partition(""))
-            if holder != item["pk"] and item["sk"].startswith(server_keys.HOST_PREFIX):
+            holder = item["pk"].removeprefix(server_keys.HOSTS.holds_partition(""))
+            if holder != item["pk"] and item["sk"].startswith(HOST_PREFIX):
                 gone = "gone_at" in item and self.clock.now() >= item["gone_at"]
                 if not gone:
-                    servers.add((holder, item["sk"].removeprefix(server_keys.HOST_PREFIX)))
+                    servers.add((holder, item["sk"].removeprefix(HOST_PREFIX)))
         return servers
 
     def owners(self, pod_id: str) -> dict[int, bytes]:

@@ -281,8 +281,8 @@ def test_spare_hosts_are_counted_in_a_refusal() -> None:
     assert isinstance(found, NotEnoughHosts)
     assert not found.is_lasting
     assert found.describe() == (
-        "not enough free hosts: 4 requested, 3 of 8 available (excluded: 3 held by placements, 2 left free as "
-        "spares); it may fit later: ask for at most 3, or delete a placement"
+        "not enough free hosts: 4 requested, 3 of 8 available (excluded: 3 held by placements, 2 left free "
+        "as spares); it may fit later: ask for at most 3, or delete a placement"
     )
     lasting = choose_hosts(units, 7, PACK, Readiness.REQUIRE, SEED)
     assert isinstance(lasting, NotEnoughHosts)

@@ -99,7 +99,7 @@ class Bench:
         self.record(self.placed)
 
     def hold(self, host: str, holder: str = "", **more: Any) -> None:
-        key = server_keys.hold(holder or self.holder, host)
+        key = server_keys.HOSTS.hold(holder or self.holder, host)
         self.put(SERVERS, key | {"started_at": {"N": "1"}, "ready_at": {"N": "1"}, **more})
 
     def serve(self, host: str, ordinal: int, owner: str = "", **changes: Any) -> None:
@@ -203,7 +203,7 @@ def _is_deployed_elsewhere(bench: Bench) -> None:
 
 def _is_deployed_without_a_hold(bench: Bench) -> None:
     bench.remove(0)
-    bench.db.delete_item(TableName=SERVERS, Key=server_keys.hold(bench.holder, bench.hosts[0]))
+    bench.db.delete_item(TableName=SERVERS, Key=server_keys.HOSTS.hold(bench.holder, bench.hosts[0]))
     bench.serve(bench.hosts[0], 0)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.providers.host_keys import HOST_PREFIX
 from gpu_capacity.providers.simulated import keys
 
 if TYPE_CHECKING:
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
 STORED: list[tuple[Callable[..., Key], tuple[Any, ...], str, str]] = [
-    (keys.hold, ("h", "n"), "HOLDER#h", "HOST#n"),
-    (keys.fence, ("h",), "HOLDER#h", "FENCE"),
-    (keys.held_host, ("n",), "HOST#n", "HOST"),
-    (keys.server, ("p", "n"), "PLACEMENT#p", "SERVER#n"),
+    (keys.HOSTS.hold, ("h", "n"), "HOLDER#h", "HOST#n"),
+    (keys.HOSTS.fence, ("h",), "HOLDER#h", "FENCE"),
+    (keys.HOSTS.host, ("n",), "HOST#n", "HOST"),
+    (keys.HOSTS.server, ("p", "n"), "PLACEMENT#p", "SERVER#n"),
     (keys.occupied_gpu, ("n", 3), "HOST#n", "GPU#3"),
     (keys.vm_server, ("i-1",), "VMRUN#i-1", "SERVER"),
     (keys.vm_fence, ("i-1",), "VMRUN#i-1", "FENCE"),
@@ -35,10 +36,10 @@ def test_an_item_has_the_recorded_key(
 def test_every_kind_of_item_has_keys_of_its_own() -> None:
     """Even if holder, host and VM have the same name."""
     kinds = [
-        keys.hold("x", "x"),
-        keys.fence("x"),
-        keys.held_host("x"),
-        keys.server("x", "x"),
+        keys.HOSTS.hold("x", "x"),
+        keys.HOSTS.fence("x"),
+        keys.HOSTS.host("x"),
+        keys.HOSTS.server("x", "x"),
         keys.occupied_gpu("x", 0),
         keys.vm_server("x"),
         keys.vm_fence("x"),
@@ -49,9 +50,9 @@ def test_every_kind_of_item_has_keys_of_its_own() -> None:
 
 
 def test_names_in_another_order_make_another_key() -> None:
-    assert keys.hold("a", "b") != keys.hold("b", "a")
-    assert keys.hold("a", "FENCE") != keys.fence("a")
+    assert keys.HOSTS.hold("a", "b") != keys.HOSTS.hold("b", "a")
+    assert keys.HOSTS.hold("a", "FENCE") != keys.HOSTS.fence("a")
 
 
 def test_a_query_for_holds_does_not_return_the_fence() -> None:
-    assert not keys.fence("h")["sk"]["S"].startswith(keys.HOST_PREFIX)
+    assert not keys.HOSTS.fence("h")["sk"]["S"].startswith(HOST_PREFIX)

@@ -61,7 +61,7 @@ class Occupied(Scene):
         """A server on a host, as the simulated provider stores it."""
         booted = {"image": "ubuntu-24.04", "generation": 1, "phase": "building", "until": 5}
         self.put(SERVERS, self.server(owner, host), ordinal=ordinal, **booted, **more)
-        self.set(SERVERS, server_keys.held_host(host), server=owner)
+        self.set(SERVERS, server_keys.HOSTS.host(host), server=owner)
 
     def server(self, owner: str, host: str) -> Any:
         return {"pk": {"S": f"PLACEMENT#{owner}"}, "sk": {"S": f"SERVER#{host}"}}
@@ -108,11 +108,11 @@ def _gone(scene: Occupied) -> None:
         (_placement(counted=True), "QUOTA#placement_servers') counts None, records have 3"),
         (_gone, "has no placement"),
         (
-            lambda s: s.delete(SERVERS, server_keys.hold(s.reservation().server_owner, s.hosts[1])),
+            lambda s: s.delete(SERVERS, server_keys.HOSTS.hold(s.reservation().server_owner, s.hosts[1])),
             "which its reservation does not hold",
         ),
         (
-            lambda s: s.set(SERVERS, server_keys.held_host(s.hosts[2]), server="another-1"),
+            lambda s: s.set(SERVERS, server_keys.HOSTS.host(s.hosts[2]), server="another-1"),
             "and the host does not say so",
         ),
     ],

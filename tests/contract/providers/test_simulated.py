@@ -130,9 +130,9 @@ def test_the_expiry_of_an_earlier_hold_does_not_remove_its_successor_on_the_host
 def test_a_server_that_an_earlier_version_pinned_is_a_hold(place: Place) -> None:
     """It wrote the same two items for a server; no placement's server was on a host."""
     for item in (
-        {**server_keys.hold("old", "host-3"), "region": {"S": "uk-lon-1"}, "started_at": {"N": "1"}}
+        {**server_keys.HOSTS.hold("old", "host-3"), "region": {"S": "uk-lon-1"}, "started_at": {"N": "1"}}
         | {"ready_at": {"N": "21"}},
-        {**server_keys.held_host("host-3"), "holder": {"S": "old"}},
+        {**server_keys.HOSTS.host("host-3"), "holder": {"S": "old"}},
     ):
         place.db.put_item(TableName=SERVERS, Item=item)
     assert list(place.region.held("old")) == [Hold("old", "host-3", HoldState.HELD, since=1)]
@@ -297,5 +297,5 @@ def test_a_host_with_an_unreadable_item_does_not_count_as_empty() -> None:
     bench = memory_bench()
     region = bench.hosts()
     region.hold("mine", "uk-lon-1", ["host-1"])
-    bench.client.delete_item(TableName=bench.table, Key=server_keys.hold("mine", "host-1"))
+    bench.client.delete_item(TableName=bench.table, Key=server_keys.HOSTS.hold("mine", "host-1"))
     assert [(h.holder_id, h.state) for h in region.held_on(["host-1"])] == [("mine", HoldState.UNFIT)]

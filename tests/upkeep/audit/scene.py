@@ -181,8 +181,8 @@ def auditor_of(world: World, page_items: int | None = None) -> Audit:
 
 def leave_server(scene: Scene, owner: str, host_id: str) -> None:
     """A server that no request asked for, or that a teardown left behind."""
-    scene.put(SERVERS, server_keys.hold(owner, host_id), region=REGION, started_at=1, ready_at=1)
-    scene.put(SERVERS, server_keys.held_host(host_id), holder=owner)
+    scene.put(SERVERS, server_keys.HOSTS.hold(owner, host_id), region=REGION, started_at=1, ready_at=1)
+    scene.put(SERVERS, server_keys.HOSTS.host(host_id), holder=owner)
 
 
 def pod_key(pod_id: str) -> Key:

@@ -274,7 +274,7 @@ def test_two_successive_owners_of_a_host_are_not_reported_as_sharing_it(scene: A
     planted_servers.two_servers_have_a_host(scene)
     owner = scene.reservation().server_owner
     scene.hosts.before["held"] = lambda: scene.delete(
-        "servers", server_keys.hold(owner, "pod3-rack00-tray00")
+        "servers", server_keys.HOSTS.hold(owner, "pod3-rack00-tray00")
     )
     assert scene.audit().is_clean
 

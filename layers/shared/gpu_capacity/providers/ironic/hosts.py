@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Put, Update
+from gpu_capacity.providers.host_keys import HOST_PREFIX
 from gpu_capacity.providers.ironic import keys, states
 from gpu_capacity.providers.ironic.servers import IronicServers
 from gpu_capacity.providers.ironic.table import HOLD, HOST, sorted_by_host
@@ -59,7 +60,7 @@ class IronicHosts(IronicServers):
         is taken back, and its node has another name then, so that the request for it finds none.
         """
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(FENCE, self._table, keys.fence(owner) | encode({TTL_ATTRIBUTE: expires})))
+        self._commit(Put(FENCE, self._table, keys.HOSTS.fence(owner) | encode({TTL_ATTRIBUTE: expires})))
         holds = {states.holder_and_host(item)[1]: item for item in self._held_by(owner)}
         servers = {states.owner_and_host(item)[1]: item for item in self._placed_by(owner)}
         host_ids = [host_id for host_id, item in (holds | servers).items() if "gone_at" not in item]
@@ -105,7 +106,7 @@ class IronicHosts(IronicServers):
 
     def every_hold(self, after: str | None = None) -> Page[Hold]:
         """See ``HostProvider.every_hold``. A page of the ledger, with the nodes it names."""
-        prefixes = keys.holds_partition(""), keys.HOST_PREFIX
+        prefixes = keys.HOSTS.holds_partition(""), HOST_PREFIX
         page = self._page(after, partial(_under, *prefixes))
         return Page(tuple(self._holds_in(page.entries)), page.after)
 
@@ -198,7 +199,7 @@ class IronicHosts(IronicServers):
         # If something else is at work on the node, its owner is not this one.
         self._moved(node, keys.name_after(holder_id, host_id))
         if not self._api.has_allocation(uuid):
-            self._commit(self._ended(HOLD, keys.hold(holder_id, host_id), self._clock.now() - 1))
+            self._commit(self._ended(HOLD, keys.HOSTS.hold(holder_id, host_id), self._clock.now() - 1))
 
     def _give_back(self, holder_id: str, host_id: str, node: Node) -> None:
         """Free a node that this holder has released, and give it the name that no request of it has."""
@@ -225,7 +226,7 @@ class IronicHosts(IronicServers):
         return found
 
     def _held_by(self, holder_id: str) -> list[dict[str, Any]]:
-        return self._query(keys.holds_partition(holder_id), keys.HOST_PREFIX)
+        return self._query(keys.HOSTS.holds_partition(holder_id), HOST_PREFIX)
 
     def _taking(
         self, holder_id: str, region_id: str, host_id: str, host: Mapping[str, Any] | None, node: Node | None
@@ -239,7 +240,7 @@ class IronicHosts(IronicServers):
             Put(
                 f"{HOLD} {host_id}",
                 self._table,
-                keys.hold(holder_id, host_id) | encode(values),
+                keys.HOSTS.hold(holder_id, host_id) | encode(values),
                 IS_FREE,
                 {},
                 free_at(now),
@@ -247,7 +248,7 @@ class IronicHosts(IronicServers):
             Put(
                 f"{HOST} {host_id}",
                 self._table,
-                keys.host(host_id) | encode({"holder": holder_id, "node": uuid}),
+                keys.HOSTS.host(host_id) | encode({"holder": holder_id, "node": uuid}),
                 "attribute_not_exists(pk) OR holder = :holder",
                 {},
                 seen,
@@ -257,12 +258,12 @@ class IronicHosts(IronicServers):
     def _releasing(self, holder_id: str, host_id: str, host: Mapping[str, Any]) -> list[Action]:
         """The writes that release a held host on which no server was seen."""
         return [
-            self._ended(f"{HOLD} {host_id}", keys.hold(holder_id, host_id), self._clock.now()),
+            self._ended(f"{HOLD} {host_id}", keys.HOSTS.hold(holder_id, host_id), self._clock.now()),
             # The node gets another name now, and the server that is gone would be known by the one before.
             Update(
                 f"{HOST} {host_id}",
                 self._table,
-                keys.host(host_id),
+                keys.HOSTS.host(host_id),
                 "REMOVE #server",
                 "holder = :holder AND (attribute_not_exists(#server) OR #server = :seen)",
                 {"#server": "server"},

@@ -1,63 +1,18 @@
-"""The keys of all items in the servers table, and the names that Ironic gets from us.
-
-=====================  =================  =============================================
-pk                     sk                 item
-=====================  =================  =============================================
-IRONICHOLDER#id        HOST#host          a hold of a host
-IRONICHOLDER#id        FENCE              nothing more may be done for this holder or placement
-IRONICHOST#host        HOST               the holder of the host, and whose server is on it
-IRONICMAINTAINED       name host          a host is in a maintenance
-ENDED#IRONICMAIN…#name host               a maintenance has ended for a host
-IRONICPLACEMENT#owner  SERVER#host        the server of a placement on a host
-=====================  =================  =============================================
-"""
+"""The names that Ironic gets from us, and the keys of what we keep about its hosts."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from gpu_capacity.dynamodb.keys import Key
+from gpu_capacity.providers.host_keys import HostKeys
 
-MAINTAINED_PARTITION: Final = "IRONICMAINTAINED"
-HOST_PREFIX: Final = "HOST#"
-SERVER_PREFIX: Final = "SERVER#"
+HOSTS: Final = HostKeys("IRONIC")
 
 _ALLOCATIONS: Final = uuid.UUID("5c1f0d7e-6f5b-4a57-9f0c-3b8f3d3c7a51")
 _MARK: Final = "~"
 _DIGITS: Final = 16
-
-
-def holds_partition(holder_id: str) -> str:
-    """The partition of all holds of a holder."""
-    return f"IRONICHOLDER#{holder_id}"
-
-
-def hold(holder_id: str, host_id: str) -> Key:
-    """A hold of a host."""
-    return _key(holds_partition(holder_id), HOST_PREFIX + host_id)
-
-
-def fence(owner: str) -> Key:
-    """Exists if nothing more may be done for a holder or a placement."""
-    return _key(holds_partition(owner), "FENCE")
-
-
-def servers_partition(owner: str) -> str:
-    """The partition of all servers of a placement."""
-    return f"IRONICPLACEMENT#{owner}"
-
-
-def server(owner: str, host_id: str) -> Key:
-    """The server of a placement on a host."""
-    return _key(servers_partition(owner), SERVER_PREFIX + host_id)
-
-
-def host(host_id: str) -> Key:
-    """The holder of a host, and the placement whose server is on it."""
-    return _key(f"IRONICHOST#{host_id}", "HOST")
 
 
 def allocation(holder_id: str, host_id: str) -> str:
@@ -77,7 +32,3 @@ def name_after(owner: str, host_id: str, boot: int | None = None) -> str:
 def host_named(name: str | None) -> str:
     """The host whose node has this name now: the part that never changes."""
     return (name or "").rpartition(_MARK)[0] or name or ""
-
-
-def _key(pk: str, sk: str) -> Key:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}

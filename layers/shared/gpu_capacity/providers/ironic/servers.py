@@ -14,6 +14,7 @@ from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.database import Committed
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.providers.actions import without_power, without_rebuild
+from gpu_capacity.providers.host_keys import SERVER_PREFIX
 from gpu_capacity.providers.ironic import keys, states
 from gpu_capacity.providers.ironic.table import HOLD, SERVER, IronicTable, sorted_by_host
 from gpu_capacity.providers.port import (
@@ -75,7 +76,7 @@ class IronicServers(IronicTable):
         now = self._clock.now()
         self._commit_each(
             {
-                host_id: [self._ended(f"{SERVER} {host_id}", keys.server(owner, host_id), now)]
+                host_id: [self._ended(f"{SERVER} {host_id}", keys.HOSTS.server(owner, host_id), now)]
                 for host_id in dict.fromkeys(host_ids)
             }
         )
@@ -142,7 +143,7 @@ class IronicServers(IronicTable):
 
     def every_server(self, after: str | None = None) -> Page[Server]:
         """See ``HostProvider.every_server``. A page of the ledger, with the nodes it names."""
-        prefix = keys.servers_partition("")
+        prefix = keys.HOSTS.servers_partition("")
         page = self._page(after, lambda item: item if str(item["pk"]).startswith(prefix) else None)
         host_ids = dict.fromkeys(states.owner_and_host(item)[1] for item in page.entries)
         hosts = self._hosts(host_ids)
@@ -247,7 +248,7 @@ class IronicServers(IronicTable):
             Update(
                 SERVER,
                 self._table,
-                keys.server(owner, host_id),
+                keys.HOSTS.server(owner, host_id),
                 "SET failure = :failure",
                 "boot = :boot AND attribute_not_exists(gone_at)",
                 {},
@@ -264,7 +265,7 @@ class IronicServers(IronicTable):
             return
         now = self._nodes([host_id], {host_id: {"node": node.uuid}}).get(host_id)
         if now is None or now.provision_state == states.AVAILABLE:
-            self._commit(self._ended(SERVER, keys.server(owner, host_id), self._clock.now() - 1))
+            self._commit(self._ended(SERVER, keys.HOSTS.server(owner, host_id), self._clock.now() - 1))
 
     def _go_on_removing(
         self,
@@ -306,7 +307,7 @@ class IronicServers(IronicTable):
         while True:
             hosts = self._hosts([host_id])
             nodes = self._nodes([host_id], hosts)
-            item = self._read(keys.server(owner, host_id))
+            item = self._read(keys.HOSTS.server(owner, host_id))
             servers = self._servers_among([item] if item else [], hosts, nodes)
             if item is None or not servers:
                 return ActionOutcome.ABSENT
@@ -329,7 +330,7 @@ class IronicServers(IronicTable):
             round_ += 1
 
     def _placed_by(self, owner: str) -> list[dict[str, Any]]:
-        return self._query(keys.servers_partition(owner), keys.SERVER_PREFIX)
+        return self._query(keys.HOSTS.servers_partition(owner), SERVER_PREFIX)
 
     def _servers_among(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.providers.aside import IN_MAINTENANCE
+from gpu_capacity.providers.host_keys import HOST_PREFIX, SERVER_PREFIX
 from gpu_capacity.providers.ironic import keys
 from gpu_capacity.providers.port import Fitness, HoldState, Readiness, ServerState
 
@@ -178,16 +179,16 @@ def is_set_aside_by_us(node: Node) -> bool:
 def holder_and_host(hold: Mapping[str, Any]) -> tuple[str, str]:
     """Whose hold an item is, and of which host."""
     return (
-        str(hold["pk"]).removeprefix(keys.holds_partition("")),
-        str(hold["sk"]).removeprefix(keys.HOST_PREFIX),
+        str(hold["pk"]).removeprefix(keys.HOSTS.holds_partition("")),
+        str(hold["sk"]).removeprefix(HOST_PREFIX),
     )
 
 
 def owner_and_host(server: Mapping[str, Any]) -> tuple[str, str]:
     """Whose server an item is, and on which host."""
     return (
-        str(server["pk"]).removeprefix(keys.servers_partition("")),
-        str(server["sk"]).removeprefix(keys.SERVER_PREFIX),
+        str(server["pk"]).removeprefix(keys.HOSTS.servers_partition("")),
+        str(server["sk"]).removeprefix(SERVER_PREFIX),
     )
 
 

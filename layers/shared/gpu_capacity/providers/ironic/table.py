@@ -54,11 +54,11 @@ class IronicTable(AsideTable):
         self._telemetry = telemetry
 
     def _aside_partition(self) -> str:
-        return keys.MAINTAINED_PARTITION
+        return keys.HOSTS.maintained_partition
 
     def _hosts(self, host_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What the ledger has of these hosts, by host."""
-        items = self._read_many([keys.host(host_id) for host_id in dict.fromkeys(host_ids)])
+        items = self._read_many([keys.HOSTS.host(host_id) for host_id in dict.fromkeys(host_ids)])
         return {_host_of(item): item for item in items}
 
     def _nodes(self, host_ids: Iterable[str], hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, Node]:
@@ -70,9 +70,9 @@ class IronicTable(AsideTable):
         wanted = {
             (str(key["pk"]["S"]), str(key["sk"]["S"])): place
             for place in places
-            for key in [keys.hold(*place)]
+            for key in [keys.HOSTS.hold(*place)]
         }
-        items = self._read_many([keys.hold(*place) for place in wanted.values()])
+        items = self._read_many([keys.HOSTS.hold(*place) for place in wanted.values()])
         return {wanted[item["pk"], item["sk"]]: item for item in items}
 
     def _servers(self, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -80,17 +80,17 @@ class IronicTable(AsideTable):
         wanted = {
             (str(key["pk"]["S"]), str(key["sk"]["S"])): place
             for place in places
-            for key in [keys.server(*place)]
+            for key in [keys.HOSTS.server(*place)]
         }
-        items = self._read_many([keys.server(*place) for place in wanted.values()])
+        items = self._read_many([keys.HOSTS.server(*place) for place in wanted.values()])
         return {wanted[item["pk"], item["sk"]]: item for item in items}
 
     def _is_fenced(self, owner: str) -> bool:
-        return self._read(keys.fence(owner)) is not None
+        return self._read(keys.HOSTS.fence(owner)) is not None
 
     def _fence_check(self, owner: str) -> Check:
         """Refuses a transaction of an owner that is fenced."""
-        return Check(FENCE, self._table, keys.fence(owner), IS_FREE, {}, free_at(self._clock.now()))
+        return Check(FENCE, self._table, keys.HOSTS.fence(owner), IS_FREE, {}, free_at(self._clock.now()))
 
     def _again(self, round_: int) -> None:
         """Wait before what was overtaken is decided again.
@@ -120,7 +120,7 @@ class IronicTable(AsideTable):
         return Put(
             SERVER,
             self._table,
-            keys.server(owner, host_id) | encode(values),
+            keys.HOSTS.server(owner, host_id) | encode(values),
             "attribute_not_exists(gone_at) AND " + " AND ".join(f"#{name} = :{name}" for name in seen),
             {f"#{name}": name for name in seen},
             encode({f":{name}": value for name, value in seen.items()}),
@@ -145,7 +145,7 @@ class IronicTable(AsideTable):
             Put(
                 f"{SERVER} {order.host_id}",
                 self._table,
-                keys.server(order.owner, order.host_id) | encode(values),
+                keys.HOSTS.server(order.owner, order.host_id) | encode(values),
                 IS_FREE,
                 {},
                 free_at(now),
@@ -153,13 +153,13 @@ class IronicTable(AsideTable):
             Check(
                 f"{HOLD} {order.host_id}",
                 self._table,
-                keys.hold(order.holder_id, order.host_id),
+                keys.HOSTS.hold(order.holder_id, order.host_id),
                 "attribute_exists(pk) AND attribute_not_exists(gone_at)",
             ),
             Update(
                 f"{HOST} {order.host_id}",
                 self._table,
-                keys.host(order.host_id),
+                keys.HOSTS.host(order.host_id),
                 "SET #server = :owner",
                 "holder = :holder AND (attribute_not_exists(#server) OR #server = :seen)",
                 {"#server": "server"},
@@ -185,7 +185,7 @@ class IronicTable(AsideTable):
 
 
 def _host_of(item: Mapping[str, Any]) -> str:
-    return str(item["pk"]).removeprefix(str(keys.host("")["pk"]["S"]))
+    return str(item["pk"]).removeprefix(str(keys.HOSTS.host("")["pk"]["S"]))
 
 
 def sorted_by_host(entries: Sequence[Any]) -> list[Any]:

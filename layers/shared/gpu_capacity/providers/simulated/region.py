@@ -14,6 +14,7 @@ from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.providers.aside import IN_MAINTENANCE
+from gpu_capacity.providers.host_keys import HOST_PREFIX
 from gpu_capacity.providers.port import (
     Fitness,
     Hold,
@@ -49,14 +50,14 @@ class SimulatedRegion(SimulatedServers):
         }
         refusals = self._commit_each(
             {h: self._taking(holder_id, h, values | aside.get(h, {})) for h in host_ids},
-            Check(FENCE, self._table, keys.fence(holder_id), IS_FREE, {}, free_at(now)),
+            Check(FENCE, self._table, keys.HOSTS.fence(holder_id), IS_FREE, {}, free_at(now)),
         )
         return {host_id: _outcome(refused) for host_id, refused in refusals.items()}
 
     def fence(self, owner: str) -> None:
         """See ``HostProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(FENCE, self._table, keys.fence(owner) | encode({TTL_ATTRIBUTE: expires})))
+        self._commit(Put(FENCE, self._table, keys.HOSTS.fence(owner) | encode({TTL_ATTRIBUTE: expires})))
 
     def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
         """See ``HostProvider.release``. A repeated call does not begin again.
@@ -68,19 +69,19 @@ class SimulatedRegion(SimulatedServers):
 
     def held(self, holder_id: str) -> Sequence[Hold]:
         """See ``HostProvider.held``. Does not delete items of holds that are gone: these expire."""
-        items = self._query(keys.holds_partition(holder_id), keys.HOST_PREFIX)
+        items = self._query(keys.HOSTS.holds_partition(holder_id), HOST_PREFIX)
         return [hold for item in items if (hold := self._hold_in(item))]
 
     def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
         """See ``HostProvider.held_on``. Uses the items of held hosts, like ``hold``."""
         now = self._clock.now()
-        occupations = self._read_many([keys.held_host(host_id) for host_id in host_ids])
+        occupations = self._read_many([keys.HOSTS.host(host_id) for host_id in host_ids])
         holders = {
-            str(item["pk"]).removeprefix(keys.HOST_PREFIX): str(item["holder"])
+            str(item["pk"]).removeprefix(HOST_PREFIX): str(item["holder"])
             for item in occupations
             if item.get("gone_at", now + 1) > now
         }
-        places = [keys.hold(holder_id, host_id) for host_id, holder_id in holders.items()]
+        places = [keys.HOSTS.hold(holder_id, host_id) for host_id, holder_id in holders.items()]
         known = {h.host_id: h for item in self._read_many(places) if (h := self._hold_in(item))}
         unknown = HoldState.UNFIT, "of which nothing is known"
         return [
@@ -122,7 +123,7 @@ class SimulatedRegion(SimulatedServers):
             Put(
                 f"{_HOLD} {host_id}",
                 self._table,
-                keys.hold(holder_id, host_id) | encode(values),
+                keys.HOSTS.hold(holder_id, host_id) | encode(values),
                 IS_FREE,
                 {},
                 free_at(now),
@@ -130,7 +131,7 @@ class SimulatedRegion(SimulatedServers):
             Put(
                 f"{_HOST} {host_id}",
                 self._table,
-                keys.held_host(host_id) | encode({"holder": holder_id}),
+                keys.HOSTS.host(host_id) | encode({"holder": holder_id}),
                 "attribute_not_exists(pk) OR gone_at <= :now",
                 {},
                 {":now": encode_value(now)},
@@ -144,7 +145,7 @@ class SimulatedRegion(SimulatedServers):
             Update(
                 f"{_HOLD} {host_id}",
                 self._table,
-                keys.hold(holder_id, host_id),
+                keys.HOSTS.hold(holder_id, host_id),
                 f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                 "attribute_exists(pk) AND attribute_not_exists(gone_at)",
                 {},
@@ -153,7 +154,7 @@ class SimulatedRegion(SimulatedServers):
             Update(
                 f"{_HOST} {host_id}",
                 self._table,
-                keys.held_host(host_id),
+                keys.HOSTS.host(host_id),
                 f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                 "holder = :holder AND (attribute_not_exists(#server) OR server_gone_at <= :now)",
                 {"#server": "server"},
@@ -164,10 +165,10 @@ class SimulatedRegion(SimulatedServers):
     def _hold_in(self, item: dict[str, Any]) -> Hold | None:
         """The hold in an item of the table; ``None`` if the item is not a hold, or the hold is gone."""
         partition, sort_key = str(item["pk"]), str(item["sk"])
-        holder_id = partition.removeprefix(keys.holds_partition(""))
-        if holder_id == partition or not sort_key.startswith(keys.HOST_PREFIX):
+        holder_id = partition.removeprefix(keys.HOSTS.holds_partition(""))
+        if holder_id == partition or not sort_key.startswith(HOST_PREFIX):
             return None
-        host_id, now = sort_key.removeprefix(keys.HOST_PREFIX), self._clock.now()
+        host_id, now = sort_key.removeprefix(HOST_PREFIX), self._clock.now()
         hold = partial(Hold, holder_id, host_id, since=int(item["started_at"]))
         if "gone_at" in item:
             return hold(HoldState.RELEASING) if now < item["gone_at"] else None

@@ -17,6 +17,7 @@ from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.providers.actions import without_power, without_rebuild
+from gpu_capacity.providers.host_keys import HOST_PREFIX, SERVER_PREFIX
 from gpu_capacity.providers.port import ActionOutcome, DeployOutcome, PowerAction, Server, ServerState
 from gpu_capacity.providers.simulated import keys
 from gpu_capacity.providers.simulated.table import SimulatedTable
@@ -58,7 +59,7 @@ class SimulatedServers(SimulatedTable):
             aside = self._lasting(order.host_id for order in mine)
             parts = {o.host_id: self._booting(o, aside=o.host_id in aside) for o in mine}
             now = self._clock.now()
-            fence = Check(FENCE, self._table, keys.fence(owner), IS_FREE, {}, free_at(now))
+            fence = Check(FENCE, self._table, keys.HOSTS.fence(owner), IS_FREE, {}, free_at(now))
             for host_id, refused in self._commit_each(parts, fence).items():
                 outcomes[host_id] = _outcome(refused)
         return outcomes
@@ -95,15 +96,15 @@ class SimulatedServers(SimulatedTable):
 
     def servers(self, owner: str) -> Sequence[Server]:
         """See ``HostProvider.servers``."""
-        items = self._query(keys.servers_partition(owner), keys.SERVER_PREFIX)
+        items = self._query(keys.HOSTS.servers_partition(owner), SERVER_PREFIX)
         found = [server for item in items if (server := self._server_in(item))]
         return sorted(found, key=lambda server: server.ordinal)
 
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
         """See ``HostProvider.servers_on``."""
-        occupations = self._read_many([keys.held_host(host_id) for host_id in host_ids])
+        occupations = self._read_many([keys.HOSTS.host(host_id) for host_id in host_ids])
         places = [
-            keys.server(str(item["server"]), str(item["pk"]).removeprefix(keys.HOST_PREFIX))
+            keys.HOSTS.server(str(item["server"]), str(item["pk"]).removeprefix(HOST_PREFIX))
             for item in occupations
             if "server" in item
         ]
@@ -136,7 +137,7 @@ class SimulatedServers(SimulatedTable):
             Put(
                 f"{_SERVER} {order.host_id}",
                 self._table,
-                keys.server(order.owner, order.host_id) | encode(values),
+                keys.HOSTS.server(order.owner, order.host_id) | encode(values),
                 IS_FREE,
                 {},
                 free_at(now),
@@ -144,7 +145,7 @@ class SimulatedServers(SimulatedTable):
             Check(
                 f"{_HOLD} {order.host_id}",
                 self._table,
-                keys.hold(order.holder_id, order.host_id),
+                keys.HOSTS.hold(order.holder_id, order.host_id),
                 "attribute_not_exists(gone_at) AND attribute_not_exists(aside) AND ready_at <= :now",
                 {},
                 {":now": encode_value(-1)} if broken or aside else at,
@@ -152,7 +153,7 @@ class SimulatedServers(SimulatedTable):
             Update(
                 f"{_HOST} {order.host_id}",
                 self._table,
-                keys.held_host(order.host_id),
+                keys.HOSTS.host(order.host_id),
                 "SET #server = :owner REMOVE server_gone_at",
                 "holder = :holder AND (attribute_not_exists(#server) OR server_gone_at <= :now)",
                 _NAMES,
@@ -167,7 +168,7 @@ class SimulatedServers(SimulatedTable):
             Update(
                 f"{_SERVER} {host_id}",
                 self._table,
-                keys.server(owner, host_id),
+                keys.HOSTS.server(owner, host_id),
                 f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                 "attribute_exists(pk) AND attribute_not_exists(gone_at)",
                 {},
@@ -176,7 +177,7 @@ class SimulatedServers(SimulatedTable):
             Update(
                 f"{_HOST} {host_id}",
                 self._table,
-                keys.held_host(host_id),
+                keys.HOSTS.host(host_id),
                 "SET server_gone_at = :gone_at",
                 "#server = :owner",
                 _NAMES,
@@ -197,7 +198,7 @@ class SimulatedServers(SimulatedTable):
         During a maintenance servers can be stopped only.
         """
         for _ in range(_CHANGES_MAX):
-            item = self._read(keys.server(owner, host_id))
+            item = self._read(keys.HOSTS.server(owner, host_id))
             server = self._server_in(item) if item is not None else None
             if item is None or server is None:
                 return ActionOutcome.ABSENT
@@ -207,7 +208,7 @@ class SimulatedServers(SimulatedTable):
             if not is_stop and self._lasting([host_id]):
                 return ActionOutcome.NOT_ALLOWED
             outcome = self._commit(
-                Check(FENCE, self._table, keys.fence(owner), IS_FREE, {}, free_at(self._clock.now())),
+                Check(FENCE, self._table, keys.HOSTS.fence(owner), IS_FREE, {}, free_at(self._clock.now())),
                 self._setting(owner, host_id, item, wanted),
             )
             if isinstance(outcome, Committed):
@@ -224,7 +225,7 @@ class SimulatedServers(SimulatedTable):
         return Update(
             _SERVER,
             self._table,
-            keys.server(owner, host_id),
+            keys.HOSTS.server(owner, host_id),
             "SET " + ", ".join(f"#{name} = :{name}" for name in wanted),
             "attribute_not_exists(gone_at) AND " + " AND ".join(f"#{name} = :seen_{name}" for name in seen),
             names,
@@ -234,10 +235,10 @@ class SimulatedServers(SimulatedTable):
     def _server_in(self, item: dict[str, Any]) -> Server | None:
         """The server in an item of the table; ``None`` if the item is not a server, or the server is gone."""
         partition, sort_key = str(item["pk"]), str(item["sk"])
-        owner = partition.removeprefix(keys.servers_partition(""))
-        if owner == partition or not sort_key.startswith(keys.SERVER_PREFIX):
+        owner = partition.removeprefix(keys.HOSTS.servers_partition(""))
+        if owner == partition or not sort_key.startswith(SERVER_PREFIX):
             return None
-        host_id = sort_key.removeprefix(keys.SERVER_PREFIX)
+        host_id = sort_key.removeprefix(SERVER_PREFIX)
         state, message = self._state(host_id, item)
         if state is None:
             return None

@@ -23,4 +23,4 @@ class SimulatedTable(AsideTable):
         self._behaviour = behaviour
 
     def _aside_partition(self) -> str:
-        return keys.MAINTAINED_PARTITION
+        return keys.HOSTS.maintained_partition

@@ -59,7 +59,7 @@ class SimulatedVms(SimulatedTable):
         occupation = encode({"owner": order.owner})
         outcome = self._commit(
             Check(FENCE, self._table, keys.vm_fence(order.owner), IS_FREE, {}, free_at(now)),
-            Check("host", self._table, keys.held_host(order.host_id), _FREE, {}, values),
+            Check("host", self._table, keys.HOSTS.host(order.host_id), _FREE, {}, values),
             Put(_SERVER, self._table, server, IS_FREE, {}, free_at(now)),
             Put("disk", self._table, disk),
             *(

@@ -79,8 +79,9 @@ event: setup-dev ## a sample event, complete, with a fresh token: make -s event 
 sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=; Error 1 if refused, Error 3 if parts are deferred)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.sync --sequence "$(SEQUENCE)" --stack "$(STACK)" --state "$(STATE)"
 
-fleet-check: setup-dev ## show what a fleet document would change and which holders it would touch: make fleet-check FILE= (STACK= STATE=)
-	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --stack "$(STACK)" --state "$(STATE)"
+fleet-check: setup-dev ## show what a source of the fleet would change and which holders it would touch: make fleet-check FILE=|SOURCE= [CATALOGUE= NETBOX=] (STACK= STATE=)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --source "$(SOURCE)" \
+	  --catalogue "$(CATALOGUE)" --netbox "$(NETBOX)" --stack "$(STACK)" --state "$(STATE)"
 
 cordon: setup-dev ## what takes no new holder: make cordon [REGION= POD= DOMAIN= HOST= REASON= LIFT=1] (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.cordon --region "$(REGION)" --pod "$(POD)" --domain "$(DOMAIN)" \

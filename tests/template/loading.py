@@ -117,6 +117,7 @@ SIMULATED: Final = {
     "SimulatesAny": True,
     "UsesIronic": False,
     "ReadsIronicSecret": False,
+    "ReadsNetboxSecret": False,
 }
 """The conditions of a stack as it is by default: both providers are the simulated one."""
 

@@ -55,17 +55,26 @@ def test_who_asks_ironic_reads_its_table_and_writes_it_where_the_simulated_one_i
         assert ("dynamodb:Scan" in ironic) == (name == "AuditHoldersFunction")
 
 
-def test_who_asks_ironic_reads_the_one_secret_with_its_credentials() -> None:
+@pytest.mark.parametrize(
+    ("condition", "secret", "readers"),
+    [
+        ("ReadsIronicSecret", "IronicSecret", OF_HOSTS | {"AuditHoldersFunction", "SyncInventoryFunction"}),
+        ("ReadsNetboxSecret", "NetboxSecret", {"SyncInventoryFunction"}),
+    ],
+)
+def test_who_asks_ironic_or_netbox_reads_the_one_secret_with_its_credentials(
+    condition: str, secret: str, readers: set[str]
+) -> None:
     reach = {}
     for name, properties in functions().items():
         without = statements(properties, **IRONIC)
-        more = [s for s in statements(properties, **IRONIC, ReadsIronicSecret=True) if s not in without]
+        more = [s for s in statements(properties, **IRONIC, **{condition: True}) if s not in without]
         if more:
             (reach[name],) = more
-    assert set(reach) == OF_HOSTS | {"AuditHoldersFunction"}
+    assert set(reach) == readers
     for statement in reach.values():
         assert statement["Action"] == ["secretsmanager:GetSecretValue"]
-        assert statement["Resource"] == {"Ref": "IronicSecret"}
+        assert statement["Resource"] == {"Ref": secret}
 
 
 @pytest.mark.parametrize(

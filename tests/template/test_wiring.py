@@ -82,7 +82,7 @@ def test_no_function_overrides_the_global_settings() -> None:
 def test_only_who_asks_ironic_gets_a_further_layer() -> None:
     """SAM adds the layers of a function to those of all."""
     for name, properties in functions().items():
-        asks = name in OF_HOSTS | {"AuditHoldersFunction"}
+        asks = name in OF_HOSTS | {"AuditHoldersFunction", "SyncInventoryFunction"}
         assert chosen(properties.get("Layers", []), UsesIronic=True) == [{"Ref": "IronicLayer"}] * asks, name
         assert chosen(properties.get("Layers", []), UsesIronic=False) == [], name
 

@@ -336,6 +336,7 @@ class FeedRefusal(StrEnum):
     FROM_THE_FUTURE = "from_the_future"
     POD_TOO_LARGE = "pod_too_large"
     UNREADABLE = "unreadable"
+    LEFT_OUT = "left_out"
 
 
 class FeedRefused(CapacityError):
@@ -348,6 +349,10 @@ class FeedRefused(CapacityError):
 
 class ProviderUnavailable(CapacityError):
     """The host provider did not respond. The caller repeats the step."""
+
+
+class SecretUnavailable(CapacityError):
+    """A secret could not be read."""
 
 
 class WorkflowUnavailable(CapacityError):

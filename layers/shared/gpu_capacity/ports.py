@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 Value = TypeVar("Value")
 
@@ -72,6 +73,46 @@ class FleetFeed(Protocol):
 
         Raises:
             FeedRefused: ``unreachable`` or ``too_large``.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as a list of machines has it, for the fleet document.
+
+    ``state`` is one of those that a fleet document reports. ``retired``: it takes no new holder. ``enrolled``
+    sorts machines by age. ``facts`` is what the list says of its place, by the names in
+    ``inventory/fleet/assembly.py``; nothing of it was checked. ``problem`` says why it cannot be used, if so.
+    """
+
+    host_id: str
+    resource_class: str | None
+    state: str
+    retired: bool
+    enrolled: int
+    facts: Mapping[str, Any]
+    problem: str = ""
+
+
+class MachineList(Protocol):
+    """Lists the machines of the fleet, for a fleet document that nobody publishes."""
+
+    def machines(self) -> Sequence[Machine]:
+        """Every machine.
+
+        Raises:
+            FeedRefused: ``unreachable``: not all of them could be listed.
+        """
+
+
+class Places(Protocol):
+    """Knows where machines stand, beside the list of machines."""
+
+    def facts(self, host_ids: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """What is known of these machines, as in ``Machine.facts``; nothing of unknown machines.
+
+        Raises:
+            FeedRefused: ``unreachable``.
         """
 
 

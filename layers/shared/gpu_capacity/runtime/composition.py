@@ -25,6 +25,7 @@ from gpu_capacity.runtime.wiring import (
     Edges,
     Outside,
     audit_of,
+    fleet_store_of,
     fleet_sync_of,
     providers_of,
     services_of,
@@ -122,12 +123,18 @@ def credentials() -> CredentialVerifier:
 
 def synchronize() -> SyncReport:
     """Run the inventory sync once. Imported lazily: nothing else reads fleet documents."""
-    from gpu_capacity.inventory.fleet.feeds import feed_at  # noqa: PLC0415 - see above
     from gpu_capacity.inventory.fleet.sync import sync_inventory  # noqa: PLC0415 - see above
+    from gpu_capacity.runtime.feeds import Means, feed_of  # noqa: PLC0415 - see above
 
-    env = environment()
-    feed = feed_at(env.text("FLEET_SOURCE"), lambda: client("s3"))
-    return sync_inventory(fleet_sync_of(env, edges(), feed, capacity_events()))
+    env, outside = environment(), edges()
+    means = Means(
+        s3=lambda: client("s3"),
+        accepted=fleet_store_of(env, outside).feed,
+        clock=outside.clock,
+        telemetry=outside.telemetry,
+        deadline=outside.deadline,
+    )
+    return sync_inventory(fleet_sync_of(env, outside, feed_of(env, means), capacity_events()))
 
 
 def audit() -> AuditReport:

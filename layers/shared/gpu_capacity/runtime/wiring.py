@@ -137,6 +137,13 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
     )
 
 
+def fleet_store_of(env: Environment, edges: Edges) -> FleetStore:
+    """The sync's reads and writes of the inventory. Imported lazily, as the sync is."""
+    from gpu_capacity.inventory.fleet.store import FleetStore  # noqa: PLC0415 - see above
+
+    return FleetStore(_database(edges), TableNames.read(env).inventory)
+
+
 def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: CapacityEvents) -> FleetSync:
     """The collaborators of the inventory sync. Imported lazily: nothing else validates fleet documents.
 
@@ -144,12 +151,11 @@ def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: Capac
         Misconfigured: a setting is missing or malformed.
     """
     from gpu_capacity.inventory.fleet.acceptance import DropLimits  # noqa: PLC0415 - see above
-    from gpu_capacity.inventory.fleet.store import FleetStore  # noqa: PLC0415 - see above
     from gpu_capacity.inventory.fleet.sync import FleetSync, SyncLimits  # noqa: PLC0415 - see above
 
     return FleetSync(
         feed=feed,
-        store=FleetStore(_database(edges), TableNames.read(env).inventory),
+        store=fleet_store_of(env, edges),
         events=events,
         telemetry=edges.telemetry,
         pause=edges.pause,

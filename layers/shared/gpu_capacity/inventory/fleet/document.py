@@ -42,8 +42,10 @@ OBSERVED_AT_MIN: Final = int(parse_rfc3339("2000-01-01T00:00:00Z"))
 """An earlier time means that the fleet manager's clock was never set."""
 
 # Identifiers become parts of keys, so they contain no separator ('#') and no white space.
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^\x00-\x1f\x7f]*$")]
+IDENTIFIER: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+LABEL: Final = r"^[^\x00-\x1f\x7f]*$"
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+Label = Annotated[str, Field(min_length=1, max_length=63, pattern=LABEL)]
 Count = Annotated[StrictInt, Field(ge=0, le=_COUNT_MAX)]
 Positive = Annotated[StrictInt, Field(ge=1, le=_COUNT_MAX)]
 
@@ -159,8 +161,8 @@ class PodPart(_Part):
     domains: Annotated[list[DomainPart], Field(max_length=DOMAINS_PER_POD_MAX)]
 
 
-class RegionPart(_Part):
-    """A site. Without ``organizations`` everyone may see it."""
+class CatalogueRegion(_Part):
+    """A site, and what is sold there. Without ``organizations`` everyone may see it."""
 
     id: Identifier
     # An empty list is refused, so that "no organization" and "all organizations" cannot be confused.
@@ -168,7 +170,20 @@ class RegionPart(_Part):
         Annotated[list[Identifier], Field(min_length=1, max_length=ORGANIZATIONS_PER_REGION_MAX)] | None
     ) = None
     offerings: Annotated[list[OfferingPart], Field(max_length=OFFERINGS_PER_REGION_MAX)]
+
+
+class RegionPart(CatalogueRegion):
+    """A site. Without ``organizations`` everyone may see it."""
+
     pods: Annotated[list[PodPart], Field(max_length=PODS_PER_REGION_MAX)]
+
+
+class Catalogue(_Part):
+    """A fleet document without the fleet: for sources that list machines."""
+
+    schema_version: Annotated[Literal[1], BeforeValidator(_whole)]
+    flavors: Annotated[list[FlavorPart], Field(max_length=FLAVORS_MAX)]
+    regions: Annotated[list[CatalogueRegion], Field(max_length=REGIONS_MAX)]
 
 
 class FleetDocument(_Part):

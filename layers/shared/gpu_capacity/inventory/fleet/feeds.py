@@ -51,7 +51,7 @@ def feed_at(location: str, s3: Callable[[], S3Client], bytes_max: int = DOCUMENT
     parts = urlsplit(location)
     if parts.scheme == "s3" and parts.netloc and len(parts.path) > 1:
         return S3Feed(s3(), parts.netloc, parts.path[1:], bytes_max)
-    if parts.hostname and (parts.scheme == "https" or _is_own_machine(location)):
+    if parts.hostname and (parts.scheme == "https" or is_own_machine(location)):
         return HttpsFeed(location, bytes_max)
     raise Misconfigured("the fleet feed must be an s3:// or https:// address")
 
@@ -90,7 +90,7 @@ class HttpsFeed:
     def read(self) -> bytes:
         """See ``FleetFeed``."""
         handlers: list[urllib.request.BaseHandler] = [OnlyToHttps()]
-        if _is_own_machine(self._url):
+        if is_own_machine(self._url):
             handlers.append(urllib.request.ProxyHandler({}))
         request = urllib.request.Request(  # noqa: S310 - the factory allows https and this machine only
             self._url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -121,7 +121,8 @@ class HttpsFeed:
         return raw
 
 
-def _is_own_machine(url: str) -> bool:
+def is_own_machine(url: str) -> bool:
+    """Whether a URL is plain HTTP to this machine."""
     parts = urlsplit(url)
     if parts.scheme != "http" or parts.hostname is None:
         return False

@@ -1,4 +1,4 @@
-"""Decompresses a fleet document, which may be published as plain JSON or as gzip."""
+"""Fleet documents may be published as plain JSON or as gzip."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.inventory.fleet.document import UNPACKED_BYTES_MAX
 
 _GZIP: Final = b"\x1f\x8b"
+
+
+def packed(plain: bytes) -> bytes:
+    """The document as gzip: what is large would exceed the limit otherwise. The same each time."""
+    return gzip.compress(plain, compresslevel=1, mtime=0)
 
 
 def unpacked(raw: bytes, bytes_max: int = UNPACKED_BYTES_MAX) -> bytes:

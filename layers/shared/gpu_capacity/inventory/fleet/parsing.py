@@ -7,13 +7,13 @@ import json
 import re
 from dataclasses import asdict
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gpu_capacity import strict_json
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.inventory.fleet.document import DOCUMENT_BYTES_MAX, FleetDocument
+from gpu_capacity.inventory.fleet.document import DOCUMENT_BYTES_MAX, Catalogue, FleetDocument
 from gpu_capacity.inventory.fleet.model import DIGEST_FORM, Fleet, ReportedRegion
 from gpu_capacity.inventory.fleet.packing import unpacked
 from gpu_capacity.inventory.model import (
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.inventory.fleet.document import DomainPart, FlavorPart, PodPart, RegionPart
 
+Model = TypeVar("Model", bound=BaseModel)
+
 _PROBLEMS_SHOWN_MAX: Final = 5
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,40}")
 
@@ -45,20 +47,42 @@ def parse(raw: bytes) -> Fleet:
     Raises:
         FeedRefused: ``too_large`` or ``malformed``. The message names up to five places.
     """
+    document = _validated(FleetDocument, _loaded(raw))
+    if disagreements := list(_disagreements(document)):
+        raise _malformed(disagreements)
+    return _fleet(document)
+
+
+def parse_catalogue(raw: bytes) -> dict[str, Any]:
+    """Parse and validate a catalogue: a fleet document without pods, ``sequence`` and ``observedAt``.
+
+    What its fields must agree on is checked in the document that it becomes a part of.
+
+    Raises:
+        FeedRefused: as for ``parse``.
+    """
+    content: dict[str, Any] = _loaded(raw)
+    _validated(Catalogue, content)
+    return content
+
+
+def _loaded(raw: bytes) -> Any:
     if len(raw) > DOCUMENT_BYTES_MAX:
         raise FeedRefused(FeedRefusal.TOO_LARGE, f"the document has more than {DOCUMENT_BYTES_MAX} bytes")
     try:
-        document = FleetDocument.model_validate(strict_json.loads(unpacked(raw)))
+        return strict_json.loads(unpacked(raw))
     except strict_json.KeyRepeated as error:
         raise _malformed([_problem(error.place, "", "the key occurs more than once")]) from None
     except strict_json.JsonRefused as error:
         raise _malformed([f"document: {error}"]) from None
+
+
+def _validated(model: type[Model], content: Any) -> Model:
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
         problems = [_problem(e["loc"], e["type"], e["msg"]) for e in error.errors(include_input=False)]
         raise _malformed(problems) from None  # the cause would put the input into the logs
-    if disagreements := list(_disagreements(document)):
-        raise _malformed(disagreements)
-    return _fleet(document)
 
 
 def _malformed(problems: list[str]) -> FeedRefused:

@@ -20,7 +20,7 @@ from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.providers.ironic.keys import host_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gpu_capacity.deadline import Deadline
 
@@ -34,13 +34,13 @@ ATTEMPT_SECONDS: Final = 5.0
 """A request normally takes tens of milliseconds, and a few seconds if the node is locked."""
 
 SIDE_BY_SIDE: Final = 8
+PAGE_NODES: Final = 1000
 LISTED_FROM: Final = 24
 """From this number of hosts on, a list of all nodes is quicker than a request for each."""
 
-_PAGE_NODES: Final = 1000
 _FIELDS: Final = (
     "uuid,name,resource_class,instance_uuid,provision_state,power_state,target_power_state,"
-    "maintenance,maintenance_reason,fault,extra"
+    "maintenance,maintenance_reason,fault,retired,extra"
 )
 _NOT_ANSWERED: Final = frozenset(
     {
@@ -69,6 +69,7 @@ class Node:
     maintenance: bool
     maintenance_reason: str | None
     fault: str | None
+    retired: bool
     extra: Mapping[str, Any]
 
 
@@ -102,11 +103,17 @@ class IronicApi:
         connect: makes the connection of openstacksdk; called again after Ironic has refused its credentials.
         deadline: the deadline of the current invocation. No request is sent that could not end before.
         attempt_seconds: how long a request may take.
+        page_nodes: how many nodes a list has at most.
     """
 
     def __init__(
-        self, connect: Callable[[], Any], deadline: Deadline, attempt_seconds: float = ATTEMPT_SECONDS
+        self,
+        connect: Callable[[], Any],
+        deadline: Deadline,
+        attempt_seconds: float = ATTEMPT_SECONDS,
+        page_nodes: int = PAGE_NODES,
     ) -> None:
+        self._page_nodes = page_nodes
         self._attempt_seconds = attempt_seconds
         self._connect = connect
         self._deadline = deadline
@@ -123,11 +130,26 @@ class IronicApi:
         unknown = {host_id for host_id in uuids.keys() - found.keys() if uuids[host_id] is None}
         if len(uuids) >= LISTED_FROM or unknown:
             by_uuid = {uuid: host_id for host_id, uuid in uuids.items() if uuid is not None}
-            for node in self._every_node():
+            for node in self.every_node():
                 host_id = by_uuid.get(node.uuid) or host_named(node.name)
                 if host_id in uuids and uuids[host_id] in (None, node.uuid):
                     found[host_id] = node
         return found
+
+    def every_node(self) -> Iterator[Node]:
+        """Every node that these credentials see, in the order in which they were enrolled.
+
+        A node that is there from the first page to the last is listed once.
+        """
+        path = f"/nodes?fields={_FIELDS}&limit={self._page_nodes}"
+        marker = ""
+        while True:
+            page = self._content(self._send("GET", path + marker, None))
+            nodes = [_node(each) for each in page["nodes"]]
+            yield from nodes
+            if "next" not in page or not nodes:
+                return
+            marker = f"&marker={nodes[-1].uuid}"
 
     def change(self, name: str, *operations: tuple[str, str, Any]) -> Answer:
         """Change fields of a node, all or none: (``add`` or ``remove``, path, value)."""
@@ -190,17 +212,6 @@ class IronicApi:
     def _node(self, ident: str) -> Node | None:
         response = self._send("GET", f"/nodes/{ident}?fields={_FIELDS}", None)
         return None if response.status_code == HTTPStatus.NOT_FOUND else _node(self._content(response))
-
-    def _every_node(self) -> Iterable[Node]:
-        path = f"/nodes?fields={_FIELDS}&limit={_PAGE_NODES}"
-        marker = ""
-        while True:
-            page = self._content(self._send("GET", path + marker, None))
-            nodes = [_node(each) for each in page["nodes"]]
-            yield from nodes
-            if "next" not in page or not nodes:
-                return
-            marker = f"&marker={nodes[-1].uuid}"
 
     def _ask(self, method: str, path: str, body: Any) -> Answer:
         response = self._send(method, path, body)
@@ -267,6 +278,7 @@ def _node(found: Mapping[str, Any]) -> Node:
             maintenance=found["maintenance"],
             maintenance_reason=found["maintenance_reason"],
             fault=found["fault"],
+            retired=found["retired"],
             extra=found["extra"] or {},
         )
     except (LookupError, TypeError) as error:

@@ -23,6 +23,9 @@ ACTIVE: Final = "active"
 DEPLOY_FAILED: Final = "deploy failed"
 _DEPLOYING: Final = frozenset({"deploying", "wait call-back", "deploy hold"})
 _CLEANING: Final = frozenset({"deleting", "cleaning", "clean wait", "clean hold", "verifying"})
+_FAILED: Final = frozenset(
+    {"error"} | {f"{what} failed" for what in ("adopt", "clean", "inspect", "rescue", "service", "unrescue")}
+)
 _VACANT: Final = frozenset({AVAILABLE, "manageable", "enroll"})
 _REMOVABLE: Final = frozenset({ACTIVE, DEPLOY_FAILED, "error", "wait call-back", "deploy hold"})
 _READY: Final = frozenset({AVAILABLE, ACTIVE, DEPLOY_FAILED}) | _DEPLOYING
@@ -174,6 +177,19 @@ def maintenance_reason(reason: str) -> str:
 def is_set_aside_by_us(node: Node) -> bool:
     """Whether a node is in maintenance because of this service alone: Ironic has found no fault with it."""
     return node.maintenance and node.fault is None and (node.maintenance_reason or "").endswith(_OURS)
+
+
+def usability(node: Node) -> str:
+    """What a fleet document says of a node: ``in_service``, ``unhealthy`` or ``out_of_service``.
+
+    What Ironic found wrong is ``unhealthy``; what somebody took out, or has not made available yet, is
+    ``out_of_service``. A maintenance of this service is none of the document's business.
+    """
+    if node.fault or node.provision_state in _FAILED:
+        return "unhealthy"
+    if (node.maintenance and not is_set_aside_by_us(node)) or node.provision_state not in _READY | _CLEANING:
+        return "out_of_service"
+    return "unhealthy" if node.power_state in (None, "error") else "in_service"
 
 
 def holder_and_host(hold: Mapping[str, Any]) -> tuple[str, str]:

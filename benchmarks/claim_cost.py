@@ -31,11 +31,11 @@ class ClaimCost:
 
     Args:
         own: the conditional update of the pod.
-        record: both writes of the record, without its index entry.
-        index_entry: the index entry.
+        record: both writes of the record, without its index entries.
+        index_entries: its entries in the two indexes.
         with_quota: everything, if the organization has a quota.
         lost_race: added by each lost race.
-        release: pod and record with its index entry, when the servers are gone.
+        release: pod and record with its index entries, when the servers are gone.
         release_with_quota: the same if the reservation was counted in a quota.
         reads_warm: read units of an environment that has served a request before.
         reads_cold: read units of a new environment.
@@ -46,7 +46,7 @@ class ClaimCost:
     units: int
     own: float
     record: float
-    index_entry: float
+    index_entries: float
     with_quota: float
     lost_race: float
     release: float
@@ -59,7 +59,7 @@ class ClaimCost:
     @property
     def accepted(self) -> float:
         """All write units of a claim that succeeds at the first attempt."""
-        return self.own + self.record + self.index_entry
+        return self.own + self.record + self.index_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Contended:
     """Means over accepted claims under contention, lost races and conflicts included.
 
     Args:
-        write_units: per accepted claim, index entry included.
+        write_units: per accepted claim, index entries included.
         read_units: per accepted claim.
         sent: claims sent per accepted one, itself included.
         snapshots: snapshots read per accepted claim.
@@ -94,7 +94,7 @@ def claim_cost(units: int) -> ClaimCost:
         units,
         own=written.units[INVENTORY],
         record=written.units[HOLDERS],
-        index_entry=written.units[keys.UNSETTLED_INDEX],
+        index_entries=written.units[keys.UNSETTLED_INDEX] + written.units[keys.HELD_INDEX],
         with_quota=counted.total(),
         lost_race=_lost_race(units),
         release=_release(units, quota=False),

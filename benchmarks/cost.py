@@ -57,10 +57,11 @@ def measure(options: Options) -> Section:
     placement_cost.show(section, options)
     whole = life.whole()
     section.values |= {
-        "claim.record": costs[0].record + costs[0].index_entry,
+        "claim.record": costs[0].record + costs[0].index_entries,
         "life.inventory": life.units[INVENTORY],
         "life.holders": life.units[HOLDERS],
-        "life.index": life.units[keys.UNSETTLED_INDEX],
+        "life.unsettled": life.units[keys.UNSETTLED_INDEX],
+        "life.held": life.units[keys.HELD_INDEX],
         "life.reads": whole.read_units,
         "life.transitions": whole.state_transitions,
         "life.tasks": whole.task_invocations,
@@ -76,14 +77,14 @@ def _claims(section: Section, costs: list[ClaimCost]) -> None:
         "Units are what the tests' in-memory DynamoDB reports as `ConsumedCapacity`; contract tests hold it "
         f"to moto and an emulator. One pod of {RACKS} racks, no rival. A claim puts its record, updates the "
         "pod by one conditional write, and puts the record again; the record enters the index of what is "
-        "unsettled. With a quota the first of the three is a transaction of record and count; without one "
-        "the quota is read beside the second. A *lost race* is a refused update of the pod and the record "
+        "unsettled, and that of all holders. With a quota the first of the three is a transaction of record "
+        "and count; without one the quota is read beside the second. A *lost race* is a refused update of the pod and the record "
         "with another run. A *release* is what is written when no host is held any more: the pod, and the "
-        "record with its index entry."
+        "record with its index entries."
     )
     sizes = ", ".join(str(cost.units) for cost in costs)
     section.figure(
-        f"write units of an accepted claim, its record and index entry included, N = {sizes}",
+        f"write units of an accepted claim, its record and index entries included, N = {sizes}",
         ", ".join(f"{cost.accepted:g}" for cost in costs),
         f"at most {UNITS_MAX}, flat in N",
         met=len({cost.accepted for cost in costs}) == 1 and costs[0].accepted <= UNITS_MAX,
@@ -120,13 +121,13 @@ def _claims(section: Section, costs: list[ClaimCost]) -> None:
         met=max(cost.release for cost in costs) <= RELEASE_UNITS_MAX,
     )
     head = (
-        *("N", "pod", "record", "index entry", "with a quota: all", "each lost race", "release"),
+        *("N", "pod", "record", "index entries", "with a quota: all", "each lost race", "release"),
         *("… with a quota", "reads, warm", "reads, cold", "round trips", "… with a quota"),
         "anchor: one item per unit",
     )
     rows = [
         (
-            *(c.units, c.own, c.record, c.index_entry, c.with_quota, c.lost_race, c.release),
+            *(c.units, c.own, c.record, c.index_entries, c.with_quota, c.lost_race, c.release),
             *(c.release_with_quota, c.reads_warm, c.reads_cold, c.round_trips, c.round_trips_with_quota),
             one_item_per_unit(c.units),
         )

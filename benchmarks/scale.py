@@ -60,7 +60,7 @@ class Load:
 
     Args:
         pod_units: write units of pods, lost races included.
-        record_units: write units of the record with its index entry, lost races included.
+        record_units: write units of the record with its index entries, lost races included.
         release_units: write units of the pod at release.
         rereads: snapshots read because a race was lost.
         accepted_per_second: the rate of the measurement.
@@ -139,7 +139,7 @@ def dynamodb_limits(
     record_units = cost["life.holders"] + load.lost_units(cost)
     snapshot = load.rereads * size.snapshot_read_units(PODS)
     held_seconds = TRANSACTION_SECONDS[0] / 2
-    shards = keys.UNSETTLED_SHARDS
+    shards, indexes = keys.UNSETTLED_SHARDS, cost["life.unsettled"] + cost["life.held"]
     limits = [
         Limit(
             "write units of the partition with all pods of a region and flavor",
@@ -157,19 +157,25 @@ def dynamodb_limits(
         Limit("write units of one pod", pods_units / PODS, partition, "smaller pods"),
         Limit(
             f"write units of a shard of the index of unsettled records ({shards} shards)",
-            cost["life.index"] / shards,
+            cost["life.unsettled"] / shards,
+            partition,
+            "more shards",
+        ),
+        Limit(
+            f"write units of a shard of a region in the index of all holders ({keys.HELD_SHARDS} shards)",
+            cost["life.held"] / keys.HELD_SHARDS,
             partition,
             "more shards",
         ),
         Limit(
             "write units of a holders table that is new and has not grown yet",
-            record_units + cost["life.index"],
+            record_units + indexes,
             published["new_table_write_units_per_second"],
             "a warm throughput, set before the first customer comes",
         ),
         Limit(
-            "write units of the holders table, with its index",
-            record_units + cost["life.index"],
+            "write units of the holders table, with its indexes",
+            record_units + indexes,
             published["table_write_units_per_second"],
             "a higher quota, on request",
         ),
@@ -305,7 +311,7 @@ def _table(limits: Sequence[Limit]) -> tuple[Sequence[str], list[tuple[str, ...]
 def _bill(
     cost: Mapping[str, float], load: Load, size: Sizes, prices: Prices
 ) -> tuple[Sequence[str], list[tuple[str, str, str]]]:
-    writes = cost["life.inventory"] + cost["life.holders"] + cost["life.index"]
+    writes = cost["life.inventory"] + cost["life.holders"] + cost["life.unsettled"] + cost["life.held"]
     polls = POLLS_BY_CUSTOMER
     used = {
         "DynamoDB, claims that stood and their later writes": Consumption(write_units=writes),

@@ -106,6 +106,8 @@ def create_tables(client: Any) -> None:
             *attributes,
             {"AttributeName": "unsettled", "AttributeType": "S"},
             {"AttributeName": "unsettled_since", "AttributeType": "N"},
+            {"AttributeName": "held", "AttributeType": "S"},
+            {"AttributeName": "created_at", "AttributeType": "N"},
         ],
         GlobalSecondaryIndexes=[
             {
@@ -115,7 +117,15 @@ def create_tables(client: Any) -> None:
                     {"AttributeName": "unsettled_since", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            },
+            {
+                "IndexName": keys.HELD_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "held", "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
         BillingMode="PAY_PER_REQUEST",
     )

@@ -24,6 +24,7 @@ from testkit.items import (
     Item,
     Record,
     RecordKey,
+    allocations_of,
     domains_of,
     gpus_of,
     owners_of,
@@ -66,6 +67,7 @@ def audit_tables(
         *_ownership(tables["inventory"], live),
         *_reservations(holders, live),
         *_index(holders, records),
+        *_held(holders, records),
         *_quotas(holders, records),
         *claims.judge(holders, live),
         *placements.judge(holders, live, placed),
@@ -187,6 +189,22 @@ def _index(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator
             wanted = record.unsettled or record.status in vms.MOVING
         if (record.unsettled, since) != (wanted, wanted):
             yield f"{record.key} is {record.status}, indexed: {record.unsettled}, since: {since}"
+
+
+def _held(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator[str]:
+    """Exactly what exists is in the index of holders, under its region, or under several."""
+    for record in records:
+        item = holders[record.key]
+        there = item.get("held", {"S": ""})["S"].partition("#")[0]
+        if record.status == GONE or "ttl_sweep_at" in item:
+            wanted = ""
+        elif record.kind == CLAIM:
+            zones = {z["S"] for z in item["zones"]["L"]} | {a[0] for a in allocations_of(item)}
+            wanted = zones.pop() if len(zones) == 1 else "*"
+        else:
+            wanted = item["region_id" if record.kind == VM else "region"]["S"]
+        if there != wanted:
+            yield f"{record.key} is {record.status} and in the index of holders of {there!r}, not {wanted!r}"
 
 
 def _quotas(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gpu_capacity.capacity_claims.items import decode_claim, encode_claim
@@ -57,6 +59,7 @@ RESERVATION = {
     "deleted_at": 1_780_000_100,
     "unsettled": "1",
     "unsettled_since": 1_780_000_200,
+    "held": "uk-lon-1#1",
     "schema": 1,
     "life": b"lifetime",
     "revision": 7,
@@ -229,9 +232,21 @@ def test_a_capacity_claim() -> None:
     assert {name: item[name] for name in CLAIM} == CLAIM
     assert set(item) - set(CLAIM) == {
         *("pk", "sk", "name", "instance_id", "zones", "capacity_type", "created_at", "created_by"),
-        *("updated_at", "fingerprint", "schema"),
+        *("updated_at", "fingerprint", "schema", "held"),
     }
     assert decode_claim(item) == claim
+
+
+def test_a_claim_over_several_zones_is_listed_apart_and_one_of_a_single_zone_under_it() -> None:
+    zone = "uk-lon-1"
+    claim = record(5, zones=(zone,))
+    shard = int(claim.tag, 16) % 4
+    elsewhere = (Allocation("us-tex-1", "g", "pod1", 0, 1),)
+
+    assert decode(encode_claim(claim))["held"] == f"{zone}#{shard}"
+    assert decode(encode_claim(replace(claim, zones=(zone, "us-tex-1"))))["held"] == f"*#{shard}"
+    # It is to give back what it has in a zone that it no longer asks for.
+    assert decode(encode_claim(replace(claim, allocations=elsewhere)))["held"] == f"*#{shard}"
 
 
 def test_the_owned_hosts_of_a_claim_are_read_in_order_of_domain_in_whatever_order_they_are_stored() -> None:

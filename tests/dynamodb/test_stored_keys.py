@@ -49,6 +49,11 @@ def test_domains_and_shards_have_the_recorded_names() -> None:
     assert keys.domain_attribute(17) == "d17"
     assert keys.GPU_TAG_PREFIX == "g"
     assert keys.UNSETTLED_INDEX == "unsettled"
+    assert keys.HELD_INDEX == "held"
+    assert keys.held_partitions("us-tex-1") == [
+        *("us-tex-1#0", "us-tex-1#1", "us-tex-1#2", "us-tex-1#3"),
+        *("*#0", "*#1", "*#2", "*#3"),
+    ]
     assert keys.unsettled_shards() == ["0", "1", "2", "3", "4", "5", "6", "7"]
 
 
@@ -77,3 +82,10 @@ def test_queue_entries_sort_by_age_after_the_count_of_returns() -> None:
     places = [keys.queued("z", "t", ms, ("o", "i"))["sk"]["S"] for ms in (9, 10, 10**13, 10**14)]
 
     assert sorted([*reversed(places), keys.QUEUE_RETURNS_SORT_KEY]) == ["!", *places]
+
+
+@pytest.mark.parametrize(("digits", "shard"), [("0000", "0"), ("0007", "3"), ("ab0008", "0"), ("efff", "3")])
+def test_a_holder_is_listed_in_the_partition_of_its_last_digits(digits: str, shard: str) -> None:
+    """Of all four: after a change, the audit would move every existing record."""
+    assert keys.held_partition({"us-tex-1"}, digits) == f"us-tex-1#{shard}"
+    assert keys.held_partition({"us-tex-1", "uk-lon-1"}, digits) == f"*#{shard}"

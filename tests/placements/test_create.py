@@ -303,13 +303,13 @@ def test_a_limit_that_changes_meanwhile_is_read_again(world: World) -> None:
 # Cost
 
 
-def test_an_ordinary_placement_costs_four_write_units_and_one_for_its_index_entry(world: World) -> None:
+def test_an_ordinary_placement_costs_four_write_units_and_two_for_its_index_entries(world: World) -> None:
     reservation = provisioned(world, 2)
     place(world, reservation.id, 1)
     written, requests = world.db.write_units, world.db.requests.copy()
     place(world, reservation.id, 3)
 
-    assert world.db.write_units - written == 5
+    assert world.db.write_units - written == 6
     assert world.db.requests - requests == {
         "batch_get_item": 2,
         "transact_write_items": 1,

@@ -79,6 +79,7 @@ STORED = {
     "failure": "a server failed",
     "unsettled": keys.unsettled_shard(PLACEMENT_ID),
     "unsettled_since": 1_780_000_000,
+    "held": keys.held_partition(["uk-lon-1"], PLACEMENT_ID),
     "schema": 1,
     "life": b"life-one",
     "revision": 7,

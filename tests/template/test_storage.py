@@ -57,9 +57,9 @@ def test_a_table_has_the_keys_and_indexes_of_the_test_tables(name: str, table: s
     assert deployed.get("GlobalSecondaryIndexes", []) == indexes
 
 
-def test_the_index_is_the_one_that_reconcile_reads() -> None:
-    (index,) = TABLES["HoldersTable"]["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == keys.UNSETTLED_INDEX
+def test_the_indexes_are_those_that_reconcile_and_operators_read() -> None:
+    indexes = TABLES["HoldersTable"]["GlobalSecondaryIndexes"]
+    assert [index["IndexName"] for index in indexes] == [keys.UNSETTLED_INDEX, keys.HELD_INDEX]
 
 
 @pytest.mark.parametrize("name", ["HoldersTable", "ServersTable"])

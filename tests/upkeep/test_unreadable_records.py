@@ -278,7 +278,7 @@ def test_an_unreadable_vm_does_not_stop_the_check_of_other_nodes() -> None:
 def test_an_unreadable_roster_entry_stops_no_schedule() -> None:
     scene = Scene()
     spoiled, other = scene.running(1, RESERVED), scene.running(1, RESERVED)
-    spoil(scene.world, keys.on_roster(spoiled.node, spoiled.id), "created_at", "long ago")
+    spoil(scene.world, keys.on_roster(spoiled.node, spoiled.id), "term_ends_at", "long ago")
     scene.world.clock.advance(40 * 86_400)
 
     assert end_vm_terms(scene.services) == 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.vms.items import (
     RosterEntry,
@@ -49,6 +50,7 @@ BARE = {
     "revision": 0,
     "attempt": 0,
     "waits_for": None,
+    "held": keys.held_partition([VM.region_id], VM.id),
     "schema": 1,
 }
 OPTIONAL = {
@@ -121,6 +123,7 @@ def test_the_record_of_a_vm_that_is_over_expires_and_so_does_its_entry() -> None
     over = replace(VM, status=VmStatus.DESTROYED, gpus=0, expires_at=37)
 
     assert decode(encode_vm(over))["ttl_sweep_at"] == 37
+    assert "held" not in encode_vm(over)
     assert decode_vm(decode(encode_vm(over))) == over
     assert decode(listing_item(over)) == {
         "pk": f"ORG#{ORGANIZATION}",

@@ -323,6 +323,16 @@ def two_claims_have_one_name(scene: Scene) -> None:
 # The index
 
 
+@planted("holder_unlisted", repaired=True)
+def a_reservation_of_an_earlier_version_is_not_in_the_index_of_holders(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.pending), held=None)
+
+
+@planted("holder_unlisted", repaired=True)
+def a_claim_is_in_the_index_under_another_region(scene: Scene) -> None:
+    scene.set(HOLDERS, _claim_record(), held="elsewhere#0")
+
+
 @planted("unsettled_missing", repaired=True)
 def a_pending_reservation_is_not_in_the_index(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.pending), unsettled=None)

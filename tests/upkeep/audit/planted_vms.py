@@ -68,7 +68,8 @@ def a_node_has_a_gpu_twice(scene: VmScene) -> None:
 @planted("double double leaked orphaned")
 def a_reservation_lists_a_node_with_vms(scene: VmScene) -> None:
     key = keys.reservation(ORGANIZATION, scene.pending)
-    scene.set(HOLDERS, key, region=nodes.REGION, flavor=nodes.GPU5090.id, pod=nodes.POD, start=0)
+    there = {"region": nodes.REGION, "held": keys.held_partition((nodes.REGION,), scene.pending)}
+    scene.set(HOLDERS, key, **there, flavor=nodes.GPU5090.id, pod=nodes.POD, start=0)
 
 
 @planted("double double leaked")

@@ -24,6 +24,7 @@ from gpu_capacity.upkeep.audit.findings import (
     EndBooking,
     Enqueue,
     Index,
+    ListHolder,
     ListKey,
     MarkPart,
     MarkRun,
@@ -158,6 +159,7 @@ def repairs() -> dict[str, Repaired]:
         "index what holds nothing": Repaired(
             Index(_holders(RESERVATION_KEY), ERROR, "5"), [], [encode_reservation(ERROR)]
         ),
+        "list a holder": Repaired(ListHolder(_holders(VM_KEY), VM, "us-tex-1#0"), [], [vm]),
         "add an entry": Repaired(SetEntry(_holders(ON_ROSTER), None, entry, _holders(VM_KEY), VM), [], [vm]),
         "remove an entry": Repaired(
             SetEntry(_holders(ON_ROSTER), entry, None, _holders(VM_KEY), None),
@@ -281,6 +283,7 @@ RIVALS: dict[str, tuple[str, str, keys.Key, dict[str, Any], str]] = {
     "the claim waits no more": ("enqueue", HOLDERS, CLAIM_KEY, {"revision": 1}, "record"),
     "somebody has the name": ("register", HOLDERS, NAME, {"claim": "another"}, "repaired"),
     "the claim is renamed": ("register", HOLDERS, CLAIM_KEY, {"revision": 1}, "record"),
+    "the VM that is listed moves on": ("list a holder", HOLDERS, VM_KEY, {"revision": 1}, "repaired"),
     "the VM moves on": ("index a VM", HOLDERS, VM_KEY, {"revision": 1}, "repaired"),
     "the claim moves on": ("index a claim", HOLDERS, CLAIM_KEY, {"revision": 1}, "repaired"),
     "the record moves on": (

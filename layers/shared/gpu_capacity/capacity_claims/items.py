@@ -71,6 +71,7 @@ def encode_claim(claim: CapacityClaim) -> Item:
             "attempt": claim.attempt,
             "unsettled": _shard(claim) if unsettled else None,
             "unsettled_since": claim.unsettled_since,
+            "held": keys.held_partition(claim.regions, claim.tag),
             "instance_id_sent": claim.instance_id_sent,
             "zones_sent": None if claim.zones_sent is None else list(claim.zones_sent),
             "schema": SCHEMA,

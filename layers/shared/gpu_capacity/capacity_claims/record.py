@@ -193,6 +193,11 @@ class CapacityClaim:
         return self.created_at * 1000 + self.created_millisecond
 
     @property
+    def regions(self) -> frozenset[str]:
+        """Every zone that it asks for, or has hosts in."""
+        return frozenset({*self.zones, *(allocation.zone for allocation in self.allocations)})
+
+    @property
     def owned(self) -> int:
         """Hosts that it owns, the surplus included."""
         return sum(allocation.count for allocation in self.allocations)

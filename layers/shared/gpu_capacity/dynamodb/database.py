@@ -187,6 +187,7 @@ class Database:
         times: tuple[str, int, int],
         *,
         newest_first: bool = False,
+        limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Entries of several index partitions whose sort attribute is between two numbers, both included.
 
@@ -199,6 +200,7 @@ class Database:
             partitions: the name of the index's partition attribute, and its values.
             times: the name of the index's sort attribute, the smallest and the largest number.
             newest_first: whether to read in descending order.
+            limit: how many entries one request fetches of a partition, for callers that stop early.
         """
         attribute, names = partitions
         pages = [
@@ -213,6 +215,7 @@ class Database:
                     ":until": {"N": str(times[2])},
                 },
                 ScanIndexForward=not newest_first,
+                **({} if limit is None else {"Limit": limit}),
             )
             for name in names
         ]

@@ -38,8 +38,11 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Key: TypeAlias = dict[str, dict[str, str]]
 
@@ -65,6 +68,15 @@ _OCCUPIED_CHARACTERS: Final = 23
 UNSETTLED_INDEX: Final = "unsettled"
 UNSETTLED_SHARDS: Final = 8
 """Number of partitions of the sparse index. One partition allows 1,000 writes a second."""
+
+
+HELD_INDEX: Final = "held"
+"""The sparse index of all holders by region. Its sort attribute is ``created_at``."""
+HELD_SHARDS: Final = 4
+"""Number of partitions of a region in that index: a holder costs one write there when it comes, and one when
+it goes."""
+SEVERAL_REGIONS: Final = "*"
+"""Stands for the region of a holder that has, or asks for, hardware in several."""
 
 
 def _key(pk: str, sk: str) -> Key:
@@ -283,6 +295,22 @@ def unsettled_shards() -> list[str]:
 def unsettled_shard(holder_id: str) -> str:
     """The partition of the sparse index for an unsettled holder."""
     return str(int(holder_id[-4:], 16) % UNSETTLED_SHARDS)
+
+
+def held_partition(regions: Collection[str], digits: str) -> str:
+    """The partition of the index of holders for one with hardware in these regions.
+
+    Args:
+        regions: their ids.
+        digits: of the holder, in hex; the last four are as good as random.
+    """
+    region_id = next(iter(regions)) if len(regions) == 1 else SEVERAL_REGIONS
+    return f"{region_id}#{int(digits[-4:], 16) % HELD_SHARDS}"
+
+
+def held_partitions(region_id: str) -> list[str]:
+    """All partitions of the index of holders that may have a holder with hardware in a region."""
+    return [f"{place}#{shard}" for place in (region_id, SEVERAL_REGIONS) for shard in range(HELD_SHARDS)]
 
 
 def _digest(*words: str) -> str:

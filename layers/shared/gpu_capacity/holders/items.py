@@ -27,7 +27,8 @@ def encode_common(record: ProjectScoped) -> dict[str, Any]:
     """The common attributes.
 
     ``unsettled`` and ``unsettled_since`` exist only while the record is unsettled: they are the keys of the
-    sparse index that reconcile reads.
+    sparse index that reconcile reads. ``held`` and ``created_at`` are those of the index of all holders, and
+    never change.
     """
     unsettled = record.is_unsettled
     return {
@@ -47,6 +48,7 @@ def encode_common(record: ProjectScoped) -> dict[str, Any]:
         "deleted_at": record.deleted_at,
         "unsettled": keys.unsettled_shard(record.id) if unsettled else None,
         "unsettled_since": record.unsettled_since if unsettled else None,
+        "held": keys.held_partition((record.region_id,), record.id),
         "schema": SCHEMA,
     }
 

@@ -114,6 +114,7 @@ def encode_vm(vm: Vm) -> Item:
             "preempted_by": list(vm.preempted_by) if vm.preempted_by else None,
             "offline_from": vm.offline_from.value if vm.offline_from else None,
             "unsettled": None if vm.unsettled_since is None else keys.unsettled_shard(vm.id),
+            "held": None if vm.expires_at else keys.held_partition((vm.region_id,), vm.id),
             TTL_ATTRIBUTE: vm.expires_at,
             "schema": SCHEMA,
             "life": vm.life,

@@ -15,7 +15,16 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.record import Reservation
 from gpu_capacity.upkeep.audit.facts import Facts, Side, Table
-from gpu_capacity.upkeep.audit.findings import DropItem, Enqueue, Finding, Index, Kind, Register, SetUsed
+from gpu_capacity.upkeep.audit.findings import (
+    DropItem,
+    Enqueue,
+    Finding,
+    Index,
+    Kind,
+    ListHolder,
+    Register,
+    SetUsed,
+)
 from gpu_capacity.upkeep.audit.placements import placement_findings
 from gpu_capacity.upkeep.audit.rules import capacity_findings
 from gpu_capacity.upkeep.audit.servers import server_findings
@@ -42,6 +51,7 @@ def findings_of(facts: Facts) -> list[Finding]:
         *_names(facts),
         *server_findings(facts),
         *_index(facts),
+        *_held(facts),
         *(Finding(Kind.UNREADABLE, str(side), "cannot be understood", (side,)) for side in facts.unreadable),
     ]
     return sorted(found, key=lambda finding: finding.identity)
@@ -162,3 +172,13 @@ def _index(facts: Facts) -> Iterator[Finding]:
             message = f"{holder.status}, and not in the index of what is unsettled"
             repair = Index(record, holder, shard)
             yield Finding(Kind.UNSETTLED_MISSING, str(record), message, (record,), repair)
+
+
+def _held(facts: Facts) -> Iterator[Finding]:
+    """Holders that are not in the index of holders, or under another region: no operator sees them."""
+    for record, partition in facts.unlisted.items():
+        holder = facts.holders.get(record)
+        if holder is not None and not isinstance(holder, Tombstone):
+            message = f"{holder.status}, and not in the index of holders"
+            repair = ListHolder(record, holder, partition)
+            yield Finding(Kind.HOLDER_UNLISTED, str(record), message, (record,), repair)

@@ -96,6 +96,7 @@ class Facts:
             holder tag, for a VM with ``g`` before it; for a record that cannot be read, the holder tag. A
             placement has none: its reservation owns the hosts.
         shards: by record, the partition of the sparse index that it is in; absent if it is in none.
+        unlisted: the records that are not where they belong in the index of holders, with that partition.
         names: by name item, the id of the claim that has the name.
         entries: by queue entry, the record of the claim that waits there.
         quotas: limits and counts, by quota item.
@@ -115,6 +116,7 @@ class Facts:
     holders: Mapping[Side, Holder] = field(default_factory=dict)
     tags: Mapping[Side, str] = field(default_factory=dict)
     shards: Mapping[Side, str] = field(default_factory=dict)
+    unlisted: Mapping[Side, str] = field(default_factory=dict)
     names: Mapping[Side, str] = field(default_factory=dict)
     entries: Mapping[Side, Side] = field(default_factory=dict)
     quotas: Mapping[Side, Quota] = field(default_factory=dict)

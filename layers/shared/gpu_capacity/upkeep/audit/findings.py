@@ -47,6 +47,7 @@ class Kind(StrEnum):
     PROVIDER_SILENT = "provider_silent"
     OCCUPIED_STALE = "occupied_stale"
     OCCUPIED_MISSING = "occupied_missing"
+    HOLDER_UNLISTED = "holder_unlisted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,15 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
+class ListHolder:
+    """Put a record into the index of holders, in this partition."""
+
+    record: Side
+    holder: Record
+    partition: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetEntry:
     """Make a VM's roster entry agree with its record.
 
@@ -247,6 +257,7 @@ Write: TypeAlias = (
     | Enqueue
     | Register
     | Index
+    | ListHolder
     | SetEntry
     | SetListing
     | TakeNoticeBack

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.accounts.store import decode_api_key, decode_key_ring
 from gpu_capacity.capacity_claims.items import decode_claim
+from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.errors import UnreadableItem
@@ -29,9 +30,12 @@ from gpu_capacity.inventory.items import (
     decode_shape,
 )
 from gpu_capacity.placements.items import decode_placement
+from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.items import decode_reservation
+from gpu_capacity.reservations.record import Reservation
 from gpu_capacity.upkeep.audit.facts import Facts, Holder, Side, Table
 from gpu_capacity.vms.items import RosterEntry, decode_entry, decode_vm
+from gpu_capacity.vms.record import Vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -53,6 +57,7 @@ class Reading:
     holders: dict[Side, Holder] = field(default_factory=dict)
     tags: dict[Side, str] = field(default_factory=dict)
     shards: dict[Side, str] = field(default_factory=dict)
+    unlisted: dict[Side, str] = field(default_factory=dict)
     names: dict[Side, str] = field(default_factory=dict)
     entries: dict[Side, Side] = field(default_factory=dict)
     quotas: dict[Side, Quota] = field(default_factory=dict)
@@ -70,6 +75,7 @@ class Reading:
             holders=self.holders,
             tags=self.tags,
             shards=self.shards,
+            unlisted=self.unlisted,
             names=self.names,
             entries=self.entries,
             quotas=self.quotas,
@@ -171,6 +177,9 @@ class Reading:
         self.holders[side] = _DECODERS[kind](item)
         if "unsettled" in item and "unsettled_since" in item:
             self.shards[side] = str(item["unsettled"])
+        partition = _partition_of(self.holders[side])
+        if partition is not None and item.get("held") != partition:
+            self.unlisted[side] = partition
 
 
 _DECODERS: Final[dict[str, Callable[[Mapping[str, Any]], Holder]]] = {
@@ -179,6 +188,19 @@ _DECODERS: Final[dict[str, Callable[[Mapping[str, Any]], Holder]]] = {
     "CLAIM": decode_claim,
     "VM": decode_vm,
 }
+
+
+def _partition_of(holder: Holder) -> str | None:
+    """Where a holder belongs in the index of holders; None for one that is over."""
+    match holder:
+        case Reservation() | Placement():
+            return keys.held_partition((holder.region_id,), holder.id)
+        case CapacityClaim():
+            return keys.held_partition(holder.regions, holder.tag)
+        case Vm() if holder.expires_at is None:
+            return keys.held_partition((holder.region_id,), holder.id)
+        case _:
+            return None
 
 
 def _checked(claims: PodOwners) -> PodOwners:

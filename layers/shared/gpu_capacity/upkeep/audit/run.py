@@ -54,6 +54,7 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.PROVIDER_SILENT: "nothing of what it has was judged, and nothing is freed that it has to speak for",
     Kind.OCCUPIED_STALE: "restore the placement, or remove the attribute: the hosts can have no placement",
     Kind.OCCUPIED_MISSING: "delete the placement before another one gets its hosts, or restore the record",
+    Kind.HOLDER_UNLISTED: "run with --fix: operators do not see the holder in lists and maps",
     Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
 """What an operator should do, by kind; ``docs/audit.md`` says how."""

@@ -25,6 +25,7 @@ from gpu_capacity.upkeep.audit.findings import (
     EndBooking,
     Enqueue,
     Index,
+    ListHolder,
     ListKey,
     MarkPart,
     MarkRun,
@@ -74,6 +75,8 @@ def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noq
             return _register(repair, tables)
         case Index():
             return [_index(repair, tables, now)]
+        case ListHolder():
+            return [_list_holder(repair, tables)]
         case SetEntry():
             return _set_entry(repair, tables)
         case SetListing():
@@ -257,6 +260,17 @@ def _index(repair: Index, tables: Tables, now: int) -> Update:
     change = "SET unsettled = :shard, unsettled_since = :now, revision = :next"
     revision = encode_value(repair.holder.revision + 1)
     values |= {":shard": {"S": repair.shard}, ":now": encode_value(now), ":next": revision}
+    return Update(_REPAIRED, tables.holders, repair.record.key, change, demand, names, values)
+
+
+def _list_holder(repair: ListHolder, tables: Tables) -> Update:
+    """Put the record into the index of holders, if it is as read. For the new revision see ``_index``."""
+    demand, names, values = _same(repair.holder)
+    change = "SET held = :partition, revision = :next"
+    values |= {
+        ":partition": encode_value(repair.partition),
+        ":next": encode_value(repair.holder.revision + 1),
+    }
     return Update(_REPAIRED, tables.holders, repair.record.key, change, demand, names, values)
 
 

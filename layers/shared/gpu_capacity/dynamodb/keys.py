@@ -9,6 +9,8 @@ inventory   CLAIMS#region#flavor   POD#pod            the ownership item of a po
 inventory   SHAPES#region#flavor   POD#pod            the shape of a pod, for placement
 inventory   HOSTS#region           POD#pod            full topology of a pod: large, cold
 inventory   CORDONS                REGION#region      what operators have cordoned in a region
+inventory   MAINTENANCES           MAINTENANCE#id     a maintenance
+inventory   MAINTAINED#id          HOST#host          a host that this maintenance has taken
 holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
 holders     ORG#organization       CLAIM#id           a capacity claim, or its tombstone
 holders     ORG#organization       CLAIMNAME#name     which capacity claim has that name
@@ -57,6 +59,8 @@ API_KEY_PREFIX: Final = "APIKEY#"
 QUOTA_PREFIX: Final = "QUOTA#"
 REPEAT_PREFIX: Final = "REPEAT#"
 REGION_PREFIX: Final = "REGION#"
+MAINTENANCE_PREFIX: Final = "MAINTENANCE#"
+HOST_PREFIX: Final = "HOST#"
 
 GPU_TAG_PREFIX: Final = "g"
 """Prefix of holder tags for GPUs among the parts of a domain. It is no hex digit, so no plain tag begins with
@@ -114,6 +118,24 @@ CORDONS_PARTITION: Final = "CORDONS"
 def cordons(region_id: str) -> Key:
     """The cordons of operators in a region."""
     return _key(CORDONS_PARTITION, REGION_PREFIX + region_id)
+
+
+MAINTENANCES_PARTITION: Final = "MAINTENANCES"
+
+
+def maintenance(maintenance_id: str) -> Key:
+    """A maintenance."""
+    return _key(MAINTENANCES_PARTITION, MAINTENANCE_PREFIX + maintenance_id)
+
+
+def maintained_hosts_partition(maintenance_id: str) -> str:
+    """The partition of all hosts that a maintenance has taken."""
+    return f"MAINTAINED#{maintenance_id}"
+
+
+def maintained_host(maintenance_id: str, host_id: str) -> Key:
+    """A host that a maintenance has taken."""
+    return _key(maintained_hosts_partition(maintenance_id), HOST_PREFIX + host_id)
 
 
 def owners_partition(region_id: str, flavor_id: str) -> str:

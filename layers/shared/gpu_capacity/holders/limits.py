@@ -15,6 +15,7 @@ class Limits:
     provisioning_seconds_max: int = 1500
     teardown_seconds_max: int = 900
     reconcile_grace_seconds: int = 60
+    maintenance_notice_seconds: int = 86_400
     vm_notice_seconds: int = 120
     vm_start_seconds_max: int = 900
     destroyed_vm_seconds: int = 30 * 86_400

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.inventory.fleet.store import FleetStore
+    from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
@@ -75,6 +76,13 @@ class HasEvents(Protocol):
 
     @property
     def events(self) -> CapacityEvents: ...
+
+
+class HasMaintenances(Protocol):
+    """Maintenances of hardware."""
+
+    @property
+    def maintenances(self) -> MaintenanceStore: ...
 
 
 class HasTelemetry(Protocol):

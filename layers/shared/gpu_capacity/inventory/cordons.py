@@ -117,6 +117,22 @@ class Cordons:
             if c.cause is Cause.QUARANTINE and c.target.host_id is not None
         }
 
+    def of_maintenance(self, maintenance_id: str) -> tuple[Cordon, ...]:
+        """The entries of a maintenance."""
+        return tuple(c for c in self.entries if c.maintenance_id == maintenance_id)
+
+    @property
+    def maintenance_ids(self) -> tuple[str, ...]:
+        """The maintenances that have entries, in the order of their ids."""
+        return tuple(sorted({c.maintenance_id for c in self.entries if c.maintenance_id is not None}))
+
+    def with_maintenance(self, maintenance_id: str, entries: tuple[Cordon, ...]) -> Cordons:
+        """These with exactly these entries of a maintenance. The same if they are so already."""
+        if set(entries) == set(self.of_maintenance(maintenance_id)):
+            return self
+        others = tuple(c for c in self.entries if c.maintenance_id != maintenance_id)
+        return self._changed((*others, *entries))
+
     def with_cordon(self, cordon: Cordon) -> Cordons:
         """These and another one, which replaces one of the same target and cause."""
         return self._changed((*self._others({cordon.key}), cordon))

@@ -10,14 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.dynamodb.database import Committed
-from gpu_capacity.errors import InvalidRequest, StorageUnavailable
+from gpu_capacity.dynamodb.database import Committed, Refused
+from gpu_capacity.errors import InvalidRequest, RaceLost, StorageUnavailable
 from gpu_capacity.inventory.fleet.model import offering_of
+from gpu_capacity.inventory.fleet.store import CORDONS
 from gpu_capacity.inventory.merge import as_stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.inventory.cordons import Cordons
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.model import Region
@@ -53,11 +55,17 @@ class CordonWriter:
     store: FleetStore
     pause: Pause
 
-    def change(self, region_id: str, change: Callable[[Cordons], Cordons | None]) -> Cordons:
+    def change(self, region_id: str, change: Callable[[Cordons], Cordons | None], *beside: Action) -> Cordons:
         """Change what is out of sale, as it is now; ``change`` returns None if it is as wanted.
+
+        Args:
+            region_id: of the region.
+            change: computes the next entries.
+            beside: other actions of the same transaction.
 
         Raises:
             InvalidRequest: the region has no room for another entry.
+            RaceLost: an action beside it was refused.
             StorageUnavailable: others wrote first in every attempt.
         """
         for attempt in range(ATTEMPTS_MAX):
@@ -69,8 +77,11 @@ class CordonWriter:
                 return before
             if len(after.entries) > max(ENTRIES_MAX, len(before.entries)):
                 raise InvalidRequest("region", f"has at most {ENTRIES_MAX} cordons: lift some, or wider ones")
-            if isinstance(self.store.write_cordons(before, after), Committed):
+            outcome = self.store.write_cordons(before, after, *beside)
+            if isinstance(outcome, Committed):
                 return after
+            if isinstance(outcome, Refused) and outcome.items.keys() - {CORDONS}:
+                raise RaceLost("what the change was decided on has changed")
         raise StorageUnavailable("the cordons of the region stayed busy", outcome_unknown=False)
 
     def write_pods(self, region_id: str, pods: Iterable[str]) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.http.request_counts import RequestCounts
     from gpu_capacity.inventory.fleet.store import FleetStore
+    from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.neighbours.port import Neighbours
     from gpu_capacity.placements.store import PlacementStore
@@ -34,6 +35,7 @@ class Services:
 
     inventory: InventoryStore
     fleet: FleetStore
+    maintenances: MaintenanceStore
     runs: Runs
     reservations: ReservationStore
     placements: PlacementStore

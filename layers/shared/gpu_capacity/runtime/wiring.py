@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
+    from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import (
         Background,
@@ -97,6 +98,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
         fleet=lazy(lambda: _fleet_store(database, tables)),
+        maintenances=lazy(lambda: _maintenance_store(database, tables)),
         claims=lazy(lambda: _claim_store(database, tables)),
         accounts=lazy(lambda: _account_store(database, tables)),
         prices=lazy(lambda: _price_list(env)),
@@ -124,6 +126,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
             provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),
             teardown_seconds_max=env.whole("TEARDOWN_SECONDS_MAX", 900, least=1),
             reconcile_grace_seconds=env.whole("RECONCILE_GRACE_SECONDS", 60, least=1),
+            maintenance_notice_seconds=env.whole("MAINTENANCE_NOTICE_SECONDS", 86_400),
             vm_notice_seconds=env.whole("VM_NOTICE_SECONDS", 120),
             vm_start_seconds_max=env.whole("VM_START_SECONDS_MAX", 900, least=1),
             destroyed_vm_seconds=env.whole("DESTROYED_VM_DAYS", 30, least=1) * SECONDS_A_DAY,
@@ -217,6 +220,12 @@ def _runs(database: Database, tables: TableNames) -> Runs:
     from gpu_capacity.reservations.runs import Runs  # noqa: PLC0415 - see above
 
     return Runs(database, tables.inventory)
+
+
+def _maintenance_store(database: Database, tables: TableNames) -> MaintenanceStore:
+    from gpu_capacity.inventory.maintenance_store import MaintenanceStore  # noqa: PLC0415 - see above
+
+    return MaintenanceStore(database, tables.inventory)
 
 
 def _reservation_store(database: Database, tables: TableNames) -> ReservationStore:

@@ -289,9 +289,9 @@ class FleetStore:
         item = self._database.get(self._table, keys.cordons(region_id))
         return inventory_items.decode_cordons(item) if item else Cordons(region_id)
 
-    def write_cordons(self, before: Cordons, after: Cordons) -> Outcome:
-        """Commit ``change_cordons``."""
-        return self._database.commit(change_cordons(self._table, before, after))
+    def write_cordons(self, before: Cordons, after: Cordons, *beside: Action) -> Outcome:
+        """Commit ``change_cordons``, with other actions in one transaction."""
+        return self._database.commit(change_cordons(self._table, before, after), *beside)
 
     def accept(self, fleet: Fleet) -> Outcome:
         """Commit ``accept_document``."""

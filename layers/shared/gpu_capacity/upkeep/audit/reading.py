@@ -29,6 +29,7 @@ from gpu_capacity.inventory.items import (
     decode_region,
     decode_shape,
 )
+from gpu_capacity.inventory.maintenance_items import decode_maintained_host, decode_maintenance
 from gpu_capacity.placements.items import decode_placement
 from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.items import decode_reservation
@@ -115,6 +116,10 @@ class Reading:
                 decode_feed(item)
             case "CORDONS":
                 decode_cordons(item)
+            case keys.MAINTENANCES_PARTITION:
+                decode_maintenance(item)
+            case "MAINTAINED":
+                decode_maintained_host(item)
             case _:
                 self.unreadable.add(side)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
+from gpu_capacity.inventory.cordons import Target
+from gpu_capacity.operations.plan_maintenance import MaintenancePlan, plan_maintenance
+from gpu_capacity.runtime import composition
 from testkit.handlers import arrangements as given
 from testkit.handlers.remembering import remembered
 
@@ -16,3 +21,42 @@ def cordoned(stage: Stage) -> None:
     """An operator has cordoned a rack in London."""
     given.reserved(stage)
     assert stage.request_event("set_cordon", "domain").status == 200
+
+
+SAMPLE_MAINTENANCE: Final = "d1c2b3a4-0000-4000-8000-000000000073"
+
+
+class _Chosen:
+    """Ids that make the one of the event files."""
+
+    def random_bytes(self) -> bytes:
+        return UUID(SAMPLE_MAINTENANCE).bytes
+
+
+@remembered
+def maintenance_planned(stage: Stage) -> None:
+    """An operator has planned a maintenance of the first pod in London, from in a day until in two."""
+    given.reserved(stage)
+    _plan(stage, 86_400, Target(pod_id="uk-lon-1-pod1"))
+
+
+@remembered
+def maintenance_over_provisioned(stage: Stage) -> None:
+    """A reservation with servers has its pod in a maintenance that opens at once."""
+    given.servers_up(stage)
+    _plan(stage, 0, Target(pod_id="uk-lon-1-pod1"))
+
+
+@remembered
+def maintenance_open(stage: Stage) -> None:
+    """A maintenance of the first pod in London is open, and has taken what is free."""
+    maintenance_planned(stage)
+    stage.clock.advance(86_400)
+    stage.run_event("run_maintenances", "scheduled")
+
+
+def _plan(stage: Stage, seconds: int, target: Target) -> None:
+    begin = stage.clock.now() + seconds
+    services = replace(composition.services(), ids=_Chosen())
+    plan = MaintenancePlan((target,), begin, begin + 86_400, "new cables")
+    plan_maintenance(services, "operator@example.com", "uk-lon-1", plan)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from testkit.hostile.service import Ask
+from testkit.hostile.service import ABSENT, Ask
 from testkit.world import REGION
 
 OPERATOR: Final = "/operator/v1"
+MAINTENANCES: Final = f"{OPERATOR}/maintenances"
 CORDONS: Final = f"{OPERATOR}/regions/{REGION}/cordons"
 
 
@@ -17,12 +18,33 @@ def cordon_body(**changes: Any) -> dict[str, Any]:
     return {"target": {"podId": "pod2", "domainId": "pod2-rack01"}, "reason": "coolant leak"} | changes
 
 
+def maintenance_change(**changes: Any) -> dict[str, Any]:
+    """The body of an ordinary change of a maintenance: of one rack, next month."""
+    window = {"startTime": "2026-07-01T08:00:00Z", "endTime": "2026-07-01T12:00:00Z"}
+    targets = [{"podId": "pod2", "domainId": "pod2-rack01"}]
+    return {"targets": targets, "reason": "new cables"} | window | changes
+
+
+def maintenance_body(**changes: Any) -> dict[str, Any]:
+    """The body of an ordinary maintenance."""
+    return {"regionId": REGION} | maintenance_change(**changes)
+
+
 OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "list_cordons": Ask("GET", CORDONS),
     "set_cordon": Ask("POST", CORDONS, json.dumps(cordon_body())),
     "lift_cordon": Ask("DELETE", CORDONS, query=(("podID", "pod2"),)),
+    "list_maintenances": Ask("GET", MAINTENANCES),
+    "get_maintenance": Ask("GET", f"{MAINTENANCES}/{ABSENT}"),
+    "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),
+    "change_maintenance": Ask("PUT", f"{MAINTENANCES}/{ABSENT}", json.dumps(maintenance_change())),
+    "cancel_maintenance": Ask("DELETE", f"{MAINTENANCES}/{ABSENT}"),
 }
 
-ANSWERED: Final[dict[str, int]] = dict.fromkeys(OPERATOR_ASKS, 200) | {"lift_cordon": 404}
-"""What an operator is answered: nothing is cordoned yet."""
+ANSWERED: Final[dict[str, int]] = dict.fromkeys(OPERATOR_ASKS, 200) | {
+    "lift_cordon": 404,
+    "plan_maintenance": 201,
+    **dict.fromkeys(("get_maintenance", "change_maintenance", "cancel_maintenance"), 404),
+}
+"""What an operator is answered: nothing is cordoned yet, and no maintenance planned."""
 EXPECTED_OF_OPERATORS: Final = {name: (403, 403, 403, 403, status) for name, status in ANSWERED.items()}

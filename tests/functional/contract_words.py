@@ -34,6 +34,7 @@ NAME_PATTERN: Final = r"^[0-9A-Za-z](?:[0-9A-Za-z-_.]{0,61}[0-9A-Za-z])?$"
 TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
 TEXT: Final = {"type": "string"}
 AMOUNT: Final = {"type": "integer", "minimum": 0}
+FLAG: Final = {"type": "boolean"}
 ID: Final = {
     "type": "string",
     "pattern": "^[a-f][0-9a-f]{7}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from testkit.handlers import arrangements as given
+from testkit.handlers import operator_arrangements as operated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,11 @@ def _reconciled(after: Callable[[Stage], None], *, unsettled: int, restarted: in
     return TaskCase("reconcile_holders", "scheduled", after, answer)
 
 
+def _maintained(after: Callable[[Stage], None], *, active: int, hosts: int) -> TaskCase:
+    answer = {"active": active, "hosts": hosts, "left_out": 0}
+    return TaskCase("run_maintenances", "scheduled", after, answer)
+
+
 TASK_CASES: Final = (
     _reservation("provision_reservation", given.reserved, "waiting"),
     _reservation("provision_reservation", given.begun, "waiting"),
@@ -81,4 +87,7 @@ TASK_CASES: Final = (
     _reconciled(given.crashed, unsettled=3, restarted=3),
     _reconciled(given.running, unsettled=3, restarted=0),
     _reconciled(given.claimant_died, unsettled=1, restarted=1),
+    _maintained(given.sample, active=0, hosts=0),
+    _maintained(operated.maintenance_planned, active=1, hosts=0),
+    _maintained(operated.maintenance_open, active=1, hosts=36),
 )

@@ -22,7 +22,7 @@ from testkit.handlers.stage import Stage
 from testkit.world import ORGANIZATION, set_quota
 from tests.functional.api_cases import API_CASES
 from tests.functional.task_cases import TASK_CASES
-from tests.template import exercise_claims, exercise_vm_lives, exercise_vms
+from tests.template import exercise_claims, exercise_maintenances, exercise_vm_lives, exercise_vms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def record() -> dict[str, set[Access]]:
     used: dict[str, set[Access]] = {}
     api: list[Callable[[Stage], Any]] = [_api(case) for case in API_CASES]
     tasks: list[Callable[[Stage], Any]] = [_task(case) for case in TASK_CASES]
-    for run in (*api, *tasks, *_FURTHER, *exercise_claims.LIVES):
+    for run in (*api, *tasks, *_FURTHER, *exercise_claims.LIVES, *exercise_maintenances.LIVES):
         with pytest.MonkeyPatch.context() as monkeypatch:
             stage = Stage(monkeypatch)
             run(stage)

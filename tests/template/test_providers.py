@@ -14,6 +14,8 @@ OF_HOSTS = {
     *("ListPlacementServersFunction", "GetPlacementServerFunction", "ReconcilePlacementServerFunction"),
     *("StartPlacementServerFunction", "StopPlacementServerFunction", "RebootPlacementServerFunction"),
 }
+OF_MAINTENANCES = "RunMaintenancesFunction"
+OF_HOSTS.add(OF_MAINTENANCES)
 OF_VMS = {"VmStepsFunction"}
 
 
@@ -51,6 +53,8 @@ def test_who_asks_ironic_reads_its_table_and_writes_it_where_the_simulated_one_i
             expected = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
         if "dynamodb:UpdateItem" in simulated and name in OF_HOSTS:
             expected |= {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
+        if name == OF_MAINTENANCES:
+            expected |= {"dynamodb:DeleteItem"}
         assert ironic - {"dynamodb:Scan"} == expected, name
         assert ("dynamodb:Scan" in ironic) == (name == "AuditHoldersFunction")
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from gpu_capacity.inventory.maintenances import MaintenanceStatus
 from gpu_capacity.operations.api.cordons import Source
 from tools.openapi.description import ApiText
-from tools.openapi.operators import cordons
+from tools.openapi.operators import cordons, maintenances
 from tools.openapi.operators.tag import OPERATORS_TAG
 from tools.openapi.reservation_errors import ERRORS
 
-_NOUNS: Final = (cordons,)
+_NOUNS: Final = (cordons, maintenances)
 
 OPERATORS: Final = ApiText(
     tags={OPERATORS_TAG: "What those who run the service see and do, in every organization."},
     parameters={name: words for noun in _NOUNS for name, words in noun.PARAMETERS.items()},
     errors=ERRORS,
-    schema_names={Source.__name__: "cordonSource"},
+    schema_names={Source.__name__: "cordonSource", MaintenanceStatus.__name__: "maintenanceStatus"},
     operations={name: words for noun in _NOUNS for name, words in noun.OPERATIONS.items()},
 )

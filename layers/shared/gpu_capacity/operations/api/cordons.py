@@ -91,7 +91,7 @@ def show_cordons(call: Call[ListNeeds]) -> Reply:
     """200 with everything that takes no new holder in a region."""
     found = list_cordons(call.services, call.path_parameters["regionID"])
     documents = [
-        as_json(CordonRead.model_construct(target=_body(target), source=Source.FLEET_DOCUMENT))
+        as_json(CordonRead.model_construct(target=target_body(target), source=Source.FLEET_DOCUMENT))
         for target in found.of_document
     ]
     return Reply(HTTPStatus.OK, [*map(cordon_view, found.of_operators), *documents], NO_CACHE)
@@ -126,7 +126,7 @@ def cordon_view(cordon: Cordon) -> dict[str, Any]:
     """A cordon of an operator as JSON."""
     return as_json(
         CordonRead.model_construct(
-            target=_body(cordon.target),
+            target=target_body(cordon.target),
             source=Source.OPERATOR,
             reason=cordon.reason,
             since=timestamp(cordon.since),
@@ -135,7 +135,8 @@ def cordon_view(cordon: Cordon) -> dict[str, Any]:
     )
 
 
-def _body(target: Target) -> TargetBody:
+def target_body(target: Target) -> TargetBody:
+    """A target as JSON has it."""
     return TargetBody.model_construct(
         pod_id=target.pod_id, domain_id=target.domain_id, host_id=target.host_id
     )

@@ -1,0 +1,65 @@
+"""Maintenances as operators see them, from the plan to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from testkit.handlers import arrangements as given
+from testkit.handlers import operator_arrangements as operated
+
+if TYPE_CHECKING:
+    from testkit.handlers.stage import Stage
+
+
+def _get(stage: Stage) -> dict[str, Any]:
+    shown: dict[str, Any] = stage.request_event("get_maintenance", "found").json
+    return shown
+
+
+def _run(stage: Stage) -> None:
+    stage.run_event("run_maintenances", "scheduled")
+
+
+def test_a_plan_is_listed_and_says_who_made_it(stage: Stage) -> None:
+    given.sample(stage)
+    assert stage.request_event("plan_maintenance", "dry_run").status == 200
+    assert stage.request_event("list_maintenances", "all").json == []
+
+    planned = stage.request_event("plan_maintenance", "with_force")
+
+    assert planned.status == 201
+    assert planned.json["by"] == "operator@example.com"
+    assert planned.json["status"] == "planned"
+    assert planned.json["force"]["effectiveTime"] == planned.json["startTime"]
+    assert stage.request_event("list_maintenances", "filtered").json == [planned.json]
+
+
+def test_an_open_maintenance_shows_its_hosts_and_ends(stage: Stage) -> None:
+    operated.maintenance_planned(stage)
+    assert _get(stage)["hosts"] == []
+    stage.clock.advance(86_400)
+
+    _run(stage)
+
+    opened = _get(stage)
+    assert opened["status"] == "open"
+    assert len(opened["hosts"]) == 36
+    assert all(host["inMaintenanceSince"] and not host["held"] for host in opened["hosts"])
+    stage.clock.advance(86_400)
+    _run(stage)
+    assert (_get(stage)["status"], _get(stage)["hosts"]) == ("ended", [])
+
+
+def test_a_change_moves_the_window_and_a_cancellation_ends_it(stage: Stage) -> None:
+    operated.maintenance_planned(stage)
+    before = _get(stage)
+    assert stage.request_event("change_maintenance", "dry_run").json["startTime"] == "2026-06-02T08:00:00Z"
+    assert _get(stage) == before
+
+    assert stage.request_event("change_maintenance", "later").status == 200
+    assert _get(stage)["startTime"] == "2026-06-02T08:00:00Z"
+    assert stage.request_event("cancel_maintenance", "planned").json["status"] == "ending"
+    _run(stage)
+
+    assert _get(stage)["status"] == "cancelled"
+    assert stage.request_event("change_maintenance", "later").status == 409

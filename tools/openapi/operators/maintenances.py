@@ -1,0 +1,128 @@
+"""Maintenances in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.inventory.maintenances import MaintenanceStatus
+from gpu_capacity.operations.api.maintenances import (
+    MaintenanceBody,
+    MaintenanceChangeBody,
+    MaintenanceDetailRead,
+    MaintenanceRead,
+)
+from tools.openapi.description import Answer, Json, OperationText, in_path, in_query, repeated
+from tools.openapi.operators.tag import OPERATORS_TAG
+
+PARAMETERS: Final[dict[str, Json]] = {
+    "maintenanceIDParameter": in_path("maintenanceID", "The maintenance's id."),
+    "maintenanceRegionIDQueryParameter": repeated("regionID", "Only maintenances in one of these regions."),
+    "maintenanceStatusQueryParameter": repeated(
+        "status",
+        "Only maintenances in one of these statuses.",
+        {"type": "string", "enum": [status.value for status in MaintenanceStatus]},
+    ),
+    "maintenanceDryRunQueryParameter": in_query(
+        "dryRun", "With true everything is checked, and nothing is written.", type="boolean", default=False
+    ),
+}
+
+_PLAN: Final[Json] = {
+    "targets": [{"podId": "pod1", "domainId": "pod1-rack03"}],
+    "startTime": "2026-12-07T08:00:00Z",
+    "endTime": "2026-12-07T12:00:00Z",
+    "reason": "new cables",
+    "forceAfterSeconds": 172800,
+}
+_MAINTENANCE: Final[Json] = {
+    "id": "d1c2b3a4-0000-4000-8000-000000000073",
+    "regionId": "us-tex-1",
+    "targets": _PLAN["targets"],
+    "startTime": _PLAN["startTime"],
+    "endTime": _PLAN["endTime"],
+    "reason": "new cables",
+    "by": "operator@example.com",
+    "creationTime": "2026-12-01T09:30:00Z",
+    "status": "planned",
+    "force": {"noticeTime": "2026-12-01T09:30:00Z", "effectiveTime": "2026-12-07T08:00:00Z"},
+    "permits": [],
+}
+_HOST: Final[Json] = {
+    "hostId": "pod1-rack03-tray00",
+    "podId": "pod1",
+    "since": "2026-12-07T08:00:12Z",
+    "held": False,
+    "inMaintenanceSince": "2026-12-07T08:00:12Z",
+    "serverStopped": False,
+}
+
+OPERATIONS: Final = {
+    "list_maintenances": OperationText(
+        tag=OPERATORS_TAG,
+        summary="List maintenances",
+        description="Lists maintenances, those that begin first first; when they are over for 30 more days.",
+        parameters=("maintenanceRegionIDQueryParameter", "maintenanceStatusQueryParameter"),
+        answers={200: Answer("The maintenances.", MaintenanceRead, many=True, example=[_MAINTENANCE])},
+        errors=(400, 401, 403, 500),
+    ),
+    "get_maintenance": OperationText(
+        tag=OPERATORS_TAG,
+        summary="Get a maintenance",
+        description="Returns a maintenance with the hosts that it has taken.",
+        parameters=("maintenanceIDParameter",),
+        answers={
+            200: Answer(
+                "The maintenance.",
+                MaintenanceDetailRead,
+                example={**_MAINTENANCE, "status": "open", "hosts": [_HOST]},
+            )
+        },
+        errors=(400, 401, 403, 404, 500),
+    ),
+    "plan_maintenance": OperationText(
+        tag=OPERATORS_TAG,
+        summary="Plan a maintenance",
+        description="Plans work on hardware in a window of time. New holders are kept off from now on, and "
+        "holders read of it. Free hosts go into the provider's maintenance when the window opens, held ones "
+        "when they become free or their holder allows it, or by force after a notice.",
+        parameters=("maintenanceDryRunQueryParameter",),
+        request=MaintenanceBody,
+        request_example={"regionId": "us-tex-1", **_PLAN},
+        answers={
+            200: Answer(
+                "Only with dryRun: the maintenance as it would be.", MaintenanceRead, example=_MAINTENANCE
+            ),
+            201: Answer("The maintenance.", MaintenanceRead, example=_MAINTENANCE),
+        },
+        errors=(400, 401, 403, 404, 413, 415, 500),
+    ),
+    "change_maintenance": OperationText(
+        tag=OPERATORS_TAG,
+        summary="Change a maintenance",
+        description="Replaces targets, window, reason and force. The beginning of an open maintenance stays. "
+        "Hosts that are no target any more come back. Notice of force is given again where holders could "
+        "not have read of it.",
+        parameters=("maintenanceIDParameter", "maintenanceDryRunQueryParameter"),
+        request=MaintenanceChangeBody,
+        request_example=_PLAN,
+        answers={
+            200: Answer("The maintenance as it is, or would be.", MaintenanceRead, example=_MAINTENANCE)
+        },
+        errors=(400, 401, 403, 404, 409, 413, 415, 500),
+    ),
+    "cancel_maintenance": OperationText(
+        tag=OPERATORS_TAG,
+        summary="Cancel a maintenance",
+        description="Cancels a maintenance: its hosts come back, and then it is for sale again. A repeat "
+        "does nothing.",
+        parameters=("maintenanceIDParameter",),
+        answers={
+            202: Answer(
+                "The maintenance, which is ending.",
+                MaintenanceRead,
+                example={**_MAINTENANCE, "status": "ending"},
+            )
+        },
+        errors=(400, 401, 403, 404, 500),
+    ),
+}

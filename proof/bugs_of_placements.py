@@ -101,7 +101,7 @@ def _with_provider(name: str, change: Callable[[Any], dict[str, Any]]) -> Callab
     return plant
 
 
-_tear_down_without_a_fence = _with_provider("_tear_down", lambda _provider: {"fence": lambda _owner: None})
+_tear_down_without_a_fence = _with_provider("tear_down", lambda _provider: {"fence": lambda _owner: None})
 
 
 def _forget_what_goes(provider: Any) -> dict[str, Any]:
@@ -114,14 +114,15 @@ def _forget_what_goes(provider: Any) -> dict[str, Any]:
     return {"servers": remove_all}
 
 
-_await_no_server = _with_provider("_tear_down", _forget_what_goes)
+_await_no_server = _with_provider("tear_down", _forget_what_goes)
 
 
 def _provisioned_while_servers_boot(patches: Patches) -> None:
     def wrapper(provision: Any) -> Any:
         def hasty(services: Any, placement: Any) -> Any:
             step = provision(services, placement)
-            return settle._complete(services, placement) if step is Step.WAITING else step
+            waits = step is Step.WAITING
+            return settle._complete(services, placement, ()) if waits else step
 
         return hasty
 

@@ -1,14 +1,16 @@
 """Invariants of placements, after every write.
 
-- the hosts of a placement are those that its reservation lists for it, and they never change; no host has two
-  placements, and all are of domains that the reservation owns;
+- the hosts of a placement are those that its reservation lists for it; no host has two placements, and all
+  are of domains that the reservation owns, so a placement never leaves its reservation;
+- a placement takes another host only for a server that leaves one, and gives that one back only after its
+  server is gone; no ordinal has two servers but for one that leaves;
 - a placement begins under a provisioned reservation, and no reservation ends before its placements;
 - a server is deployed for a live placement, on one of its hosts, while the reservation holds the host;
 - a hold does not end under a server, nor while a placement has the host;
 - a placement ends after its servers;
 - a server gets images that its placement had, the latest one last;
 - the service rebuilds no more servers at a time than the customer allows;
-- a provisioned placement has all its servers, and they are up.
+- a provisioned placement has all its servers, and they are up, unless it says why not.
 """
 
 from __future__ import annotations
@@ -187,15 +189,27 @@ class PlacementRules:
             yield f"is {self._status(key)} and has placements"
 
     def _judge_change(self, before: Placed | None, now: Placed) -> None:
-        if count_of(now.hosts) != now.count:
+        if count_of(now.hosts) != now.count + len(now.leaving):
             self._tell(f"{now.key} has {count_of(now.hosts)} of {now.count} hosts")
         if before is None:
             if (status := self._status(now.reservation)) != "provisioned":
                 self._tell(f"{now.key} begins while its reservation is {status}")
         elif before.hosts != now.hosts:
-            self._tell(f"{now.key} had the hosts {before.hosts}, and has {now.hosts}")
+            self._judge_move(before, now)
         if now.status == "provisioned" and (before is None or before.status != now.status):
             self._judge_ready(now)
+
+    def _judge_move(self, before: Placed, now: Placed) -> None:
+        """Hosts come for servers that leave others, and go after their servers."""
+        gained, lost = _without(now.hosts, before.hosts), _without(before.hosts, now.hosts)
+        begun = set(now.leaving) - set(before.leaving)
+        ended = set(before.leaving) - set(now.leaving)
+        if count_of(gained) != len(begun) or count_of(lost) != len(ended):
+            self._tell(f"{now.key} had the hosts {before.hosts}, and has {now.hosts}")
+        for _, host in ended:
+            server = self.servers.get((now.owner, host))
+            if server is not None and server.lives(self._now()):
+                self._tell(f"{now.key} gives {host} back, where its server is")
 
     def _judge_ready(self, placed: Placed) -> None:
         up = sum(
@@ -203,7 +217,7 @@ class PlacementRules:
             for place, server in self.servers.items()
             if place[0] == placed.owner
         )
-        if up < placed.count:
+        if up < placed.count and not placed.is_impaired:
             self._tell(f"{placed.key} is provisioned with {up} of {placed.count} servers")
 
     def _is_ready(self, server: PlacedServer, placed: Placed) -> bool:
@@ -250,6 +264,11 @@ class PlacementRules:
             return
         if not any(placed.hosts.get(domain, 0) >> slot & 1 for domain, slot in self._stood[host]):
             self._tell(f"a server of {placed.key} was deployed on {host}, which is none of its hosts")
+        left = {host for _, host in placed.leaving}
+        for (whose, where), other in self.servers.items():
+            beside = whose == owner and where != host and other.ordinal == server.ordinal
+            if beside and other.lives(self._now()) and other.gone_at is None and where not in left:
+                self._tell(f"{placed.key} has its server {server.ordinal} on {host} and on {where}")
         record = self._records.get(placed.reservation)
         if record is None or self._holds.get((record.server_owner, host), 0) is not None:
             self._tell(
@@ -338,3 +357,7 @@ class PlacementRules:
             for domain in record.holds
             for slot, (_, serves) in self._hardware[domain[:2]].slots.get(domain[2], {}).items()
         )
+
+
+def _without(hosts: Hosts, others: Hosts) -> dict[Domain, int]:
+    return {domain: rest for domain, mask in hosts.items() if (rest := mask & ~others.get(domain, 0))}

@@ -277,6 +277,9 @@ def _judge_refusal(who: Tenant, wanted: PlacementRequest, watch: Watch, answer: 
         return
     tell = who.office.tell
     match answer:
+        case HostsUnavailable(reason=short) if short.ready is not None and short.ready < short.free:
+            # Some of the free ones are in quarantine, and it wants ready ones only.
+            pass
         case HostsUnavailable() if watch.least >= wanted.spec.count:
             tell(f"{watch.key} had {watch.least} free hosts, and refused {wanted.spec.count}")
         case Unprocessable() if wanted.spec.constraints.wanted == Constraints(Policy.PACK).wanted:

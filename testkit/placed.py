@@ -30,6 +30,8 @@ class Placed:
     """A live placement. ``owner`` is the provider's name for it, ``life`` that of its reservation.
 
     ``budget`` is how many of its servers the service may rebuild at a time, 0 if it rebuilds none.
+    ``leaving`` are hosts that servers of these ordinals have left; ``hosts`` has them as well.
+    ``is_impaired``: servers are missing, and it says so.
     """
 
     key: RecordKey
@@ -43,6 +45,8 @@ class Placed:
     budget: int
     owner: str
     revision: int
+    leaving: tuple[tuple[int, str], ...]
+    is_impaired: bool
 
     @property
     def name(self) -> str:
@@ -91,6 +95,10 @@ def placed_of(key: RecordKey, item: Item | None) -> Placed | None:
         budget=_budget(item, count),
         owner=f"{key[1].removeprefix(PLACEMENT)}-{item['created_at']['N']}",
         revision=int(item["revision"]["N"]),
+        leaving=tuple(
+            (int(row["L"][0]["N"]), row["L"][3]["S"]) for row in item.get("leaving", {"L": []})["L"]
+        ),
+        is_impaired="failure" in item,
     )
 
 

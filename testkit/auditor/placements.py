@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from testkit.items import Domain, Item, Record, RecordKey
-    from testkit.placed import Placed
+    from testkit.placed import Placed, PlacedServer
 
 OCCUPIED: Final = frozenset({"provisioned", "deprovisioning"})
 """The statuses in which a reservation may have placements."""
@@ -30,7 +30,7 @@ def judge(
     by_reservation: defaultdict[RecordKey, dict[RecordKey, Placed]] = defaultdict(dict)
     for placed in placements:
         by_reservation[placed.reservation][placed.key] = placed
-        if count_of(placed.hosts) != placed.count:
+        if count_of(placed.hosts) != placed.count + len(placed.leaving):
             yield f"{placed.key} has {count_of(placed.hosts)} of {placed.count} hosts"
     reservations = {record.key: record for record in live if record.kind == RESERVATION}
     for key in sorted(by_reservation.keys() - reservations.keys()):
@@ -81,16 +81,22 @@ def judge_servers(
 
 
 def judge_rest(present: Iterable[Item], placements: Iterable[Placed]) -> Iterator[str]:
-    """A provisioned placement has all servers, with its image if the service sees to that."""
-    running: defaultdict[str, list[str]] = defaultdict(list)
+    """A provisioned placement has all servers, with its image if the service sees to that.
+
+    One whose record says why may lack servers. No placement has two servers of one ordinal for good.
+    """
+    running: defaultdict[str, list[PlacedServer]] = defaultdict(list)
     for item in present:
         if (server := placed_server_of(_key(item), item)) is not None and server.gone_at is None:
-            running[server.owner].append(server.image)
+            running[server.owner].append(server)
     for placed in placements:
-        images = running[placed.owner]
-        wanted = images if not placed.budget else [image for image in images if image == placed.image]
-        if placed.status == "provisioned" and len(wanted) != placed.count:
+        servers = running[placed.owner]
+        wanted = [server for server in servers if not placed.budget or server.image == placed.image]
+        if placed.status == "provisioned" and len(wanted) != placed.count and not placed.is_impaired:
             yield f"{placed.key} is provisioned with {len(wanted)} of {placed.count} servers"
+        ordinals = Counter(server.ordinal for server in servers)
+        if twice := sorted(ordinal for ordinal, times in ordinals.items() if times > 1):
+            yield f"{placed.key} has two servers of {twice}"
 
 
 def _slots(hosts: Mapping[Domain, int]) -> Iterator[tuple[Domain, int]]:

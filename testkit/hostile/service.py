@@ -10,7 +10,8 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.steps import Step
 from gpu_capacity.http.operation import Operation  # noqa: TC001
 from gpu_capacity.http.operations import OPERATIONS
-from gpu_capacity.placements.settle import host_ids, settle_placement
+from gpu_capacity.placements.deploying import host_ids
+from gpu_capacity.placements.settle import settle_placement
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.runtime import composition
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT

@@ -163,6 +163,7 @@ ADDED: Final[dict[str, frozenset[str]]] = {
     "reservationV2Spec": frozenset({"spareHostsPerUnit"}),
     "reservationV2CreateSpec": frozenset({"spareHostsPerUnit"}),
     "reservationV2Status": frozenset({"message"}),
+    "placementV2Status": frozenset({"leavingHosts"}),
     "error": frozenset({"errors", "capacity", "hosts", "quota"}),
 }
 

@@ -13,7 +13,9 @@ from gpu_capacity.providers.port import (
     ActionOutcome,
     DeployOutcome,
     Fitness,
+    Hold,
     HoldOutcome,
+    HoldState,
     PowerAction,
     Readiness,
     Server,
@@ -28,6 +30,7 @@ from testkit.world import ORGANIZATION, World, pod
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+STRANGER = "d20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3"
 NEW_IMAGE = "ubuntu-26.04"
 
 
@@ -37,7 +40,9 @@ class ScriptedServers:
     Attributes:
         held: hosts that are held for a reservation.
         hold_outcome: what comes of holding another one.
-        unfit: hosts that are held from now on are unfit, so no server is deployed on them.
+        unfit: hosts that are held from now on are never ready, so no server is deployed on them.
+        faulty: hosts whose hold is unfit.
+        unready: hosts that cannot boot a server now.
         orders: what was deployed, in order.
         rebuilt: ordinals that were rebuilt, in order.
         fit: the readiness of every host.
@@ -49,6 +54,8 @@ class ScriptedServers:
         self._clock = world.clock
         self.held: set[str] = {h.id for p in world.pods for d in p.domains for h in d.hosts}
         self.hold_outcome = HoldOutcome.HELD
+        self.faulty: set[str] = set()
+        self.unready: set[str] = set()
         self.unfit = False
         self.orders: list[ServerOrder] = []
         self.rebuilt: list[int] = []
@@ -92,12 +99,21 @@ class ScriptedServers:
     def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
         self._answer()
         if self.hold_outcome is HoldOutcome.HELD and not self.unfit:
-            self.held.update(host_ids)
+            self.held.update(set(host_ids) - self.faulty)
         return dict.fromkeys(host_ids, self.hold_outcome)
+
+    def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
+        self._answer()
+        return [
+            Hold("anybody", host_id, HoldState.UNFIT, "no link")
+            for host_id in host_ids
+            if host_id in self.faulty
+        ]
 
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         self._answer()
-        return dict.fromkeys(host_ids, self.fit)
+        not_ready = Fitness(Readiness.NOT_READY)
+        return {host_id: not_ready if host_id in self.unready else self.fit for host_id in host_ids}
 
     def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
         self._answer()
@@ -179,7 +195,8 @@ class ScriptedServers:
 class Bench:
     """A reservation of four racks of four hosts, and a placement on some of them, just accepted."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, *, room: bool = True, **changes: Any) -> None:
+        """``room``: other hosts of the reservation are free; else another placement has them all."""
         self.world = World(pods=(pod("pod1", 4, hosts=4),))
         self.provider = ScriptedServers(self.world)
         provider: Any = self.provider
@@ -189,6 +206,10 @@ class Bench:
         self._key = (ORGANIZATION, made.id)
         owned = reservation(status=Status.PROVISIONED, life=made.reservation_life)
         holding = owned.with_placement(made.id, made.hosts)
+        if not room:
+            taken = dict(made.hosts)
+            rest = ((p, 0b1111 & ~taken.get(p, 0)) for p in owned.positions)
+            holding = holding.with_placement(STRANGER, tuple((p, mask) for p, mask in rest if mask))
         assert self.services.reservations.create(holding, self.clock.now()) is None
         assert self.services.placements.create(made, self.clock.now()) is None
         self.reservation_id = owned.id
@@ -226,6 +247,11 @@ class Bench:
         before = self.placement
         after = self.services.placements.change(before, replace(before, **changes))
         assert isinstance(after, Placement)
+
+    def make_room(self) -> None:
+        """Let the other placement give its hosts back."""
+        before = self.services.reservations.get(ORGANIZATION, self.reservation_id)
+        self.services.reservations.change(before, before.without_placement(STRANGER))
 
     def want(self, image_id: str = NEW_IMAGE, *, rolling: bool = True) -> None:
         """Ask for another image, as an update does."""

@@ -42,8 +42,8 @@ def _running() -> Bench:
 
 
 def _failed(*ordinals: int) -> Bench:
-    """A placement in error, because these servers failed."""
-    bench = Bench()
+    """A placement in error, because these servers failed and there is no other host for them."""
+    bench = Bench(room=False)
     bench.round()
     bench.provider.move(ServerState.FAILED, *ordinals, message="disk")
     bench.provider.boot()
@@ -200,7 +200,7 @@ def test_reconcile_of_one_of_two_failed_servers_leaves_the_placement_in_error() 
     _reconcile(bench, 1)
     assert bench.settle() is Step.DONE
     assert bench.placement.status is PlacementStatus.ERROR
-    assert bench.placement.failure == "1 of 4 servers failed, workers-2 first: disk"
+    assert bench.placement.failure == ("workers-2 failed: disk, and no fit host of the reservation is free")
 
 
 def test_a_placement_in_error_whose_servers_came_up_after_all_recovers_by_a_reconcile() -> None:
@@ -214,10 +214,11 @@ def test_a_placement_in_error_whose_servers_came_up_after_all_recovers_by_a_reco
 
 
 def test_reconcile_deploys_a_server_that_could_not_be_deployed() -> None:
-    bench = Bench()
+    bench = Bench(room=False)
     bench.provider.held.discard("pod1-rack02-tray02")
     bench.provider.hold_outcome = HoldOutcome.OCCUPIED
-    assert bench.round() is Step.DONE
+    assert bench.settle() is Step.DONE
+    assert bench.placement.failure is not None
     bench.provider.hold_outcome = HoldOutcome.HELD
     _reconcile(bench, 1)
     assert bench.settle() is Step.DONE

@@ -7,6 +7,7 @@ from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.items import decode_placement, encode_placement
+from gpu_capacity.placements.moves import Leaving, Moved
 from gpu_capacity.placements.record import (
     Constraints,
     Networking,
@@ -28,6 +29,10 @@ FULL = placement(
     user_data=b"#cloud-config\x00",
     strategy=UpdateStrategy(StrategyType.ROLLING_UPDATE, rolling_update=True, max_unavailable="25%"),
     generation=3,
+    seats=((2, 0), (2, 2), (3, 1), (3, 0)),
+    moved=(Moved(2, "host-9", 1, 1_780_000_800, served=True),),
+    leaving=(Leaving(2, 2, 3, "host-3", "no link", 1_780_000_800),),
+    served=2,
     keyed=True,
     counted=True,
     revision=7,
@@ -61,6 +66,10 @@ STORED = {
     "readiness": "Require",
     "image": "ubuntu-24.04",
     "generation": 3,
+    "seats": bytes([0, 2, 0, 0, 2, 2, 0, 3, 1, 0, 3, 0]),
+    "moved": [[2, "host-9", 1, 1_780_000_800, True]],
+    "leaving": [[2, 2, 3, "host-3", "no link", 1_780_000_800]],
+    "served": 2,
     "networking": {"sources": [], "public_ip": False, "groups": ["sg-1"]},
     "ssh_authority": "ca-1",
     "user_data": b"#cloud-config\x00",
@@ -97,10 +106,18 @@ def test_what_was_not_sent_is_not_stored() -> None:
         *("description", "tags", "max_skew", "min_domains", "unsatisfiable", "readiness", "networking"),
         *("ssh_authority", "user_data", "rolling_update", "max_unavailable", "modified_at", "modified_by"),
         *("deleted_at", "keyed", "counted", "failure", "unsettled", "unsettled_since"),
+        *("seats", "moved", "leaving"),
     }
 
     assert set(item) == set(STORED) - optional
     assert decode_placement(item) == placement(status=PlacementStatus.PROVISIONED, unsettled_since=None)
+
+
+def test_a_record_of_a_version_that_moved_no_servers_had_all_of_them_up_once_it_was_provisioned() -> None:
+    item = decode(encode_placement(placement(status=PlacementStatus.PROVISIONED, generation=4)))
+    del item["served"]
+    assert decode_placement(item).served == 4
+    assert decode_placement(item | {"status": "provisioning"}).served == 0
 
 
 def test_networking_keeps_what_is_empty_apart_from_what_is_absent() -> None:

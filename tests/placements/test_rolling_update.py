@@ -61,15 +61,39 @@ def test_a_failed_server_keeps_its_slot_and_the_update_ends_when_all_slots_are_t
     bench = provisioned_bench(strategy=rolling("2"))
     bench.want()
     bench.round()
-    bench.provider.move(ServerState.FAILED, 0, message="disk")
-    bench.provider.boot()
-    assert bench.round() is Step.WAITING
-    assert bench.provider.rebuilt == [0, 1, 2]
-    bench.provider.move(ServerState.FAILED, 2, message="disk")
+    bench.provider.move(ServerState.FAILED, 0, 1, message="disk")
     assert bench.round() is Step.DONE
     assert is_settled(bench, ERROR)
     assert bench.placement.failure == "2 of 4 servers failed, workers-0 first: disk"
+    assert bench.provider.rebuilt == [0, 1]
+    assert bench.placement.moved == ()
+
+
+def test_an_update_that_lost_hosts_hold_up_is_no_success() -> None:
+    """Other servers have the new image, so it is the host. But the slots are taken, and it cannot go on."""
+    bench = provisioned_bench(strategy=rolling("2"), room=False)
+    bench.want()
+    bench.round()
+    bench.provider.move(ServerState.FAILED, 0, message="disk")
+    bench.provider.boot()
+    assert bench.round() is Step.WAITING
+    bench.provider.move(ServerState.FAILED, 2, message="disk")
+    assert bench.round() is Step.DONE
+    assert is_settled(bench, ERROR)
+    assert str(bench.placement.failure).startswith("workers-0 failed: disk, and no fit host")
     assert bench.provider.rebuilt == [0, 1, 2]
+
+
+def test_a_server_that_fails_on_the_way_to_a_proven_image_moves() -> None:
+    bench = provisioned_bench(strategy=rolling("2"))
+    bench.want()
+    bench.round()
+    bench.provider.move(ServerState.FAILED, 0, message="disk")
+    bench.provider.boot()
+    assert bench.settle() is Step.DONE
+    assert is_settled(bench, PROVISIONED)
+    assert [moved.ordinal for moved in bench.placement.moved] == [0]
+    assert {server.image_id for server in bench.servers} == {NEW_IMAGE}
 
 
 def test_a_further_change_of_the_image_frees_the_slots() -> None:

@@ -100,15 +100,17 @@ def test_a_host_that_the_fleet_has_got_since_is_held_first() -> None:
     assert len(bench.servers) == 4
 
 
-def test_a_host_that_stays_unfit_is_given_up_in_the_end() -> None:
-    bench = Bench()
+def test_a_host_that_is_never_ready_is_given_up_in_the_end() -> None:
+    bench = Bench(room=False)
     bench.provider.held.discard("pod1-rack02-tray02")
     bench.provider.unfit = True
     assert bench.round() is Step.WAITING
     bench.provider.boot()
     bench.clock.advance(DAY)
     assert bench.round() is Step.DONE
-    assert bench.placement.failure == "1 of 4 servers were not there when the time was over"
+    assert bench.placement.failure == (
+        "workers-1 was not there when the time was over, and no fit host of the reservation is free"
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,24 +118,35 @@ def test_a_host_that_stays_unfit_is_given_up_in_the_end() -> None:
     [
         (
             partial(_lose, outcome=HoldOutcome.FENCED),
-            "the host of workers-1 is not held",
+            "workers-1 cannot be there: the host is not held for the reservation any more, and no fit host",
         ),
-        (partial(_lose, outcome=HoldOutcome.OCCUPIED), "the host of workers-1 is held for another holder"),
+        (
+            partial(_lose, outcome=HoldOutcome.OCCUPIED),
+            "workers-1 cannot be there: the host is held for another holder",
+        ),
+        (
+            lambda b: (
+                b.provider.held.discard("pod1-rack02-tray02"),
+                b.provider.faulty.add("pod1-rack02-tray02"),
+            ),
+            "workers-1 cannot be there: the host is unfit: no link",
+        ),
         (lambda b: b.provider.fence(b.placement.server_owner), "the provider takes no servers"),
         (lambda b: b.world.db.delete_item(**_record_of_the_reservation(b)), "its reservation does not exist"),
         (
             lambda b: b.world.load(
                 (replace(b.world.pods[0], version=2, domains=b.world.pods[0].domains[:3]),)
             ),
-            "the host of workers-3 is missing from the inventory",
+            "workers-3 has a host that is missing from the inventory",
         ),
     ],
-    ids=["released", "lost", "fenced", "no reservation", "no hardware"],
+    ids=["released", "lost", "unfit", "fenced", "no reservation", "no hardware"],
 )
 def test_a_server_that_cannot_be_deployed_makes_the_placement_error(arrange: Any, why: str) -> None:
-    bench = Bench()
+    """Where the reservation has no other host for it."""
+    bench = Bench(room=False)
     arrange(bench)
-    assert bench.round() is Step.DONE
+    assert bench.settle() is Step.DONE
     assert is_settled(bench, ERROR)
     assert why in str(bench.placement.failure)
 
@@ -148,18 +161,21 @@ def _record_of_the_reservation(bench: Bench) -> dict[str, Any]:
 
 
 def test_an_occupied_host_makes_the_placement_error_and_the_other_servers_stay() -> None:
-    bench, other = Bench(), replace(Bench().placement, id="d20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3")
+    bench, other = Bench(room=False), replace(Bench().placement, id="d20b6a52-4b1e-4f0f-9d3c-5a1de0f4b7a3")
     bench.round()
     stranger = replace(bench.provider.orders[0], owner=other.server_owner)
     bench.provider.undeploy(bench.placement.server_owner, [stranger.host_id])
     bench.provider.deploy([stranger])
-    assert bench.round() is Step.DONE
-    assert bench.placement.failure == "the host of workers-0 is occupied by another server"
+    assert bench.settle() is Step.DONE
+    assert bench.placement.failure == (
+        "workers-0 cannot be there: the host is occupied by another server, and no fit host of the "
+        "reservation is free"
+    )
     assert len(bench.servers) == 3
 
 
 def test_a_server_that_fails_makes_the_placement_error_once_the_others_are_up() -> None:
-    bench = Bench()
+    bench = Bench(room=False)
     bench.round()
     bench.provider.move(ServerState.FAILED, 2, message="no link on port 1")
     bench.provider.boot(0, 1)
@@ -167,12 +183,14 @@ def test_a_server_that_fails_makes_the_placement_error_once_the_others_are_up() 
     bench.provider.boot()
     assert bench.round() is Step.DONE
     assert is_settled(bench, ERROR)
-    assert bench.placement.failure == "1 of 4 servers failed, workers-2 first: no link on port 1"
+    assert bench.placement.failure == (
+        "workers-2 failed: no link on port 1, and no fit host of the reservation is free"
+    )
     assert len(bench.servers) == 4
 
 
 def test_a_server_that_never_comes_up_is_given_up() -> None:
-    bench = Bench()
+    bench = Bench(room=False)
     bench.round()
     bench.provider.boot(0, 1, 2)
     limit = bench.services.limits.provisioning_seconds_max
@@ -181,11 +199,13 @@ def test_a_server_that_never_comes_up_is_given_up() -> None:
     bench.clock.advance(1)
     assert bench.round() is Step.DONE
     assert is_settled(bench, ERROR)
-    assert bench.placement.failure == "1 of 4 servers were not up when the time was over"
+    assert bench.placement.failure == (
+        "workers-3 was not up when the time was over, and no fit host of the reservation is free"
+    )
 
 
 def test_servers_that_are_accepted_but_never_listed_are_given_up() -> None:
-    bench = Bench()
+    bench = Bench(room=False)
     bench.provider.deploy = lambda orders: dict.fromkeys(  # type: ignore[method-assign]
         (order.host_id for order in orders), DeployOutcome.DEPLOYED
     )
@@ -193,7 +213,8 @@ def test_servers_that_are_accepted_but_never_listed_are_given_up() -> None:
     bench.clock.advance(bench.services.limits.provisioning_seconds_max)
     assert bench.round() is Step.DONE
     assert is_settled(bench, ERROR)
-    assert bench.placement.failure == "4 of 4 servers were not there when the time was over"
+    assert str(bench.placement.failure).startswith("workers-0 was not there when the time was over, and ")
+    assert str(bench.placement.failure).endswith("; so it is with 3 more")
 
 
 def test_servers_that_are_first_deployed_after_a_long_outage_get_their_time() -> None:
@@ -208,7 +229,7 @@ def test_servers_that_are_first_deployed_after_a_long_outage_get_their_time() ->
 
 
 def test_a_long_reason_is_cut() -> None:
-    bench = Bench()
+    bench = Bench(room=False)
     bench.round()
     bench.provider.move(ServerState.FAILED, message="x" * 5000)
     bench.round()

@@ -156,8 +156,12 @@ def _failed_server_reconciled(stage: Stage) -> None:
     stage.restart()
     given.placed(stage)
     assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "waiting"
-    stage.clock.advance(60)
-    assert stage.run_step("settle_placement", dict(SETTLE))["outcome"] == "done"
+    outcome = ""
+    for _ in range(20):
+        # Its servers move a few times before the image is to blame.
+        stage.clock.advance(60)
+        outcome = stage.run_step("settle_placement", dict(SETTLE))["outcome"]
+    assert outcome == "done"
     assert stage.request_event("reconcile_placement_server", "accepted").status == 202
 
 

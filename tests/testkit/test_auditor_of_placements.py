@@ -143,6 +143,31 @@ def test_a_provisioned_placement_without_all_servers_is_found_once_everything_is
     assert "is provisioned with 2 of 3 servers" in str(audit(scene.db, now=now, at_rest=True))
 
 
+def test_a_placement_that_says_why_servers_are_missing_may_lack_them() -> None:
+    scene = Occupied()
+    scene.delete(SERVERS, scene.server(scene.owner, scene.hosts[0]))
+    scene.set(SERVERS, server_keys.HOSTS.host(scene.hosts[0]), server=None)
+    _placement(failure="its host is lost")(scene)
+    assert "is provisioned with" not in str(audit(scene.db, now=scene.world.clock.now(), at_rest=True))
+
+
+def test_two_servers_of_one_ordinal_are_found_once_everything_is_settled() -> None:
+    scene = Occupied()
+    spare = scene.host_at(scene.placed.hosts[1][0], 1)
+    scene.serve(scene.owner, spare, 0)
+    assert "has two servers of [0]" in str(audit(scene.db, now=scene.world.clock.now(), at_rest=True))
+
+
+def test_a_host_that_a_server_has_left_is_the_placements_until_it_is_given_back() -> None:
+    scene = Occupied()
+    first, second = (position for position, _ in scene.placed.hosts)
+    _placement(hosts=encode_hosts(((first, 0b11), (second, 0b11))))(scene)
+    _reservation(scene, **{OCCUPIED: encode_hosts(((first, 0b11), (second, 0b11)))})
+    assert any("has 4 of 3 hosts" in line for line in audit(scene.db))
+    _placement(leaving=[[0, first, 0, scene.hosts[0], "disk", 5]])(scene)
+    assert audit(scene.db) == []
+
+
 def test_a_placement_with_the_customer_in_charge_of_images_may_have_an_old_one() -> None:
     scene = Occupied()
     scene.set(HOLDERS, PLACEMENT, strategy="Manual", image="ubuntu-26.04", generation=2)

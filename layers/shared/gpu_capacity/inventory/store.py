@@ -341,10 +341,12 @@ class InventoryStore:
             {region.id: region for region in self._database.readable(catalog, decode_region)},
         )
 
-    def quarantines(self, regions: Iterable[str]) -> dict[str, Cordon]:
-        """The quarantined hosts of regions, by id. Eventually consistent, and not for decisions."""
+    def quarantines(self, regions: Iterable[str], *, consistent: bool = False) -> dict[str, Cordon]:
+        """The quarantined hosts of regions, by id. Unless ``consistent`` they are not for decisions."""
         items = self._database.get_many(
-            self._table, [keys.cordons(region_id) for region_id in sorted(set(regions))], consistent=False
+            self._table,
+            [keys.cordons(region_id) for region_id in sorted(set(regions))],
+            consistent=consistent,
         )
         found = self._database.readable(items, decode_cordons)
         return {host_id: cordon for cordons in found for host_id, cordon in cordons.quarantines.items()}

@@ -5,17 +5,16 @@ Each goes straight to the provider, and may be sent again: nothing of it is stor
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import StateConflict
-from gpu_capacity.holders.advance import advance
 from gpu_capacity.holders.visible import visible_holder
-from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.progress import Drift, drift_of
 from gpu_capacity.placements.record import PlacementStatus
+from gpu_capacity.placements.seating import seating_of
 from gpu_capacity.placements.servers import ordinal_of
+from gpu_capacity.placements.settling import settle_again
 from gpu_capacity.providers.port import ActionOutcome, ServerState
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def reconcile_placement_server(
         owner, image_id = placement.server_owner, placement.image_id
         _check(services.provider.rebuild(owner, server.host_id, image_id, placement.generation))
     if placement.status is PlacementStatus.ERROR or (server is None and not placement.is_unsettled):
-        _settle_again(services, placement)
+        settle_again(services, placement, afresh=True)
     elif server is None:
         raise StateConflict(_NOT_THERE)
     _audit(services, caller, placement, "reconcile_placement_server", server_id)
@@ -119,7 +118,8 @@ def _wanted(
 
 
 def _server(services: Needs, placement: Placement, ordinal: int) -> Server | None:
-    found = services.provider.servers(placement.server_owner)
+    listed = services.provider.servers(placement.server_owner)
+    found = seating_of(placement, listed).servers
     return next((server for server in found if server.ordinal == ordinal), None)
 
 
@@ -138,29 +138,6 @@ def _check(outcome: ActionOutcome) -> None:
             raise StateConflict("the placement is being deleted")
         case ActionOutcome.NOT_ALLOWED:
             raise StateConflict("the server is in a state that does not allow this")
-
-
-def _settle_again(services: Needs, placement: Placement) -> None:
-    """Make a settled placement ``provisioning``, and start its workflow."""
-    now = services.clock.now()
-    settling = advance(
-        services.placements,
-        (placement.organization_id, placement.id),
-        lambda p: (
-            replace(
-                p,
-                status=PlacementStatus.PROVISIONING,
-                failure=None,
-                unsettled_since=now,
-                attempt=p.attempt + 1,
-            )
-            if not p.is_unsettled
-            else None
-        ),
-        services.pause,
-    )
-    if settling is not None:
-        start_workflow(services, settling)
 
 
 def _audit(services: Needs, caller: Caller, placement: Placement, action: str, server_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
@@ -11,6 +11,7 @@ from gpu_capacity.dynamodb.decoding import (
     binary_or_none,
     decoder,
     flag,
+    rows,
     second_or_none,
     text,
     text_or_none,
@@ -20,6 +21,7 @@ from gpu_capacity.dynamodb.decoding import (
 )
 from gpu_capacity.holders.items import decode_common, encode_common
 from gpu_capacity.placement.servers import Policy, Readiness
+from gpu_capacity.placements.moves import Leaving, Moved
 from gpu_capacity.placements.record import (
     Constraints,
     Networking,
@@ -32,8 +34,10 @@ from gpu_capacity.placements.record import (
 from gpu_capacity.reservations.items import decode_hosts, encode_hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from enum import StrEnum
+
+_SEAT_BYTES: Final = 3
 
 
 def encode_placement(placement: Placement) -> Item:
@@ -49,6 +53,14 @@ def encode_placement(placement: Placement) -> Item:
             "network": placement.network_id,
             "servers": placement.count,
             "hosts": encode_hosts(placement.hosts),
+            "seats": None if placement.seats is None else _seats(placement.seats),
+            "moved": [[m.ordinal, m.host_id, m.times, m.since, m.served] for m in placement.moved] or None,
+            "leaving": [
+                [left.ordinal, left.position, left.slot, left.host_id, left.reason, left.since]
+                for left in placement.leaving
+            ]
+            or None,
+            "served": placement.served,
             "policy": constraints.policy.value,
             "max_skew": constraints.max_skew,
             "min_domains": constraints.min_domains,
@@ -81,6 +93,10 @@ def decode_placement(item: Mapping[str, Any]) -> Placement:
         network_id=text(item, "network"),
         count=whole(item, "servers"),
         hosts=decode_hosts(binary(item, "hosts")),
+        seats=_seats_of(binary(item, "seats")) if "seats" in item else None,
+        moved=tuple(Moved(*row) for row in rows(item.get("moved", ()), int, str, int, int, bool)),
+        leaving=tuple(Leaving(*row) for row in rows(item.get("leaving", ()), int, int, int, str, str, int)),
+        served=_served(item),
         constraints=Constraints(
             Policy(text(item, "policy")),
             whole_or_none(item, "max_skew"),
@@ -104,6 +120,25 @@ def decode_placement(item: Mapping[str, Any]) -> Placement:
         life=binary(item, "life"),
         revision=whole(item, "revision"),
     )
+
+
+def _seats(seats: Sequence[tuple[int, int]]) -> bytes:
+    """Two bytes for each position and one for each slot, in order of ordinals."""
+    return b"".join(position.to_bytes(2, "big") + bytes([slot]) for position, slot in seats)
+
+
+def _seats_of(encoded: bytes) -> tuple[tuple[int, int], ...]:
+    if len(encoded) % _SEAT_BYTES:
+        raise ValueError("not seats of servers")
+    seats = (encoded[start : start + _SEAT_BYTES] for start in range(0, len(encoded), _SEAT_BYTES))
+    return tuple((int.from_bytes(seat[:2], "big"), seat[2]) for seat in seats)
+
+
+def _served(item: Mapping[str, Any]) -> int:
+    """The latest generation that a server was up with. Earlier versions did not store it."""
+    if "served" in item:
+        return whole(item, "served")
+    return whole(item, "generation") if item["status"] == PlacementStatus.PROVISIONED else 0
 
 
 def _word(value: StrEnum | None) -> str | None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.placements.progress import counts_of
+from gpu_capacity.placements.record import PlacementStatus
+from gpu_capacity.placements.seating import seating_of
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -33,7 +35,7 @@ class ObservedPlacement:
 
     @property
     def health(self) -> Health:
-        """In a word how many servers are provisioned; unknown while none is, and none has failed."""
+        """In a word how many servers are provisioned; unknown while none is and none is known to be lost."""
         counts = self.counts
         if counts is None:
             return Health.UNKNOWN
@@ -41,7 +43,8 @@ class ObservedPlacement:
             return Health.HEALTHY
         if counts.in_flight < self.placement.count:
             return Health.DEGRADED
-        return Health.ERROR if counts.stalled else Health.UNKNOWN
+        lost = self.placement.status is PlacementStatus.PROVISIONED and self.placement.failure is not None
+        return Health.ERROR if counts.stalled or lost else Health.UNKNOWN
 
     @property
     def id(self) -> str:
@@ -57,8 +60,8 @@ class ObservedPlacement:
 def observe(services: Needs, placement: Placement) -> ObservedPlacement:
     """A placement with the servers that the provider lists now."""
     try:
-        servers = services.provider.servers(placement.server_owner)
+        listed = services.provider.servers(placement.server_owner)
     except ProviderUnavailable as error:
         services.telemetry.warning("servers not counted", placement=placement.id, reason=str(error))
         return ObservedPlacement(placement, None)
-    return ObservedPlacement(placement, counts_of(placement, servers))
+    return ObservedPlacement(placement, counts_of(placement, seating_of(placement, listed).servers))

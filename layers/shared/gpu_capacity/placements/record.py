@@ -12,24 +12,28 @@
                       gone                        the record is removed; GET answers 404
 
 Which hosts a placement has is written in its reservation's record as well (``Reservation.occupied``), in the
-transactions that make and remove the placement. They never change in between.
+transactions that make and remove the placement, and in those in between that move a server which has lost its
+host: one takes another host, and a later one gives the old host back. Where each server is, by its ordinal,
+is in ``seats``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from gpu_capacity.holders.project_scoped import ProjectScoped
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.placement import servers
+from gpu_capacity.placements.moves import Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gpu_capacity.placement.servers import Policy, Readiness
+    from gpu_capacity.placements.moves import Leaving
     from gpu_capacity.reservations.record import Hosts
 
 USER_DATA_BYTES_MAX: Final = 16 * 1024
@@ -144,7 +148,12 @@ class Placement(ProjectScoped):
     Attributes:
         reservation_life: the life of its reservation, whose id may come again.
         pod_id: the pod of the reservation.
-        hosts: those that it has, by domain.
+        hosts: those that it has, by domain, with those that it is leaving.
+        seats: the domain's position and the slot of each server, by ordinal; None while none has moved: then
+            they are in the order of ``hosts``.
+        moved: the servers that have moved, in order of ordinals.
+        leaving: the hosts that servers have left, as long as the provider has not let go of them.
+        served: the latest generation that a server was up with; 0 for none.
         image_id: what its servers are to run.
         generation: the number of that image, from 1; rises with every change of the image.
         readiness: as sent; ``None`` means ``Prefer``.
@@ -171,6 +180,10 @@ class Placement(ProjectScoped):
     user_data: bytes | None = None
     strategy: UpdateStrategy = MANUAL
     generation: int = 1
+    seats: tuple[tuple[int, int], ...] | None = None
+    moved: tuple[Moved, ...] = ()
+    leaving: tuple[Leaving, ...] = ()
+    served: int = 0
     revision: int = 0
     modified_at: int | None = None
     modified_by: str | None = None
@@ -215,11 +228,58 @@ class Placement(ProjectScoped):
         return self.strategy.budget(self.count)
 
     def slots(self) -> Iterator[tuple[int, int, int]]:
-        """Its hosts in their order, as (ordinal, position of the domain, slot)."""
-        places = (
-            (p, slot) for p, mask in self.hosts for slot in range(mask.bit_length()) if mask >> slot & 1
-        )
+        """Where its servers are, as (ordinal, position of the domain, slot)."""
+        places = self._natural_seats() if self.seats is None else self.seats
         return ((ordinal, position, slot) for ordinal, (position, slot) in enumerate(places))
+
+    def move_of(self, ordinal: int) -> Moved | None:
+        """What became of a server that has moved; None if it has not."""
+        return next((moved for moved in self.moved if moved.ordinal == ordinal), None)
+
+    def is_leaving(self, ordinal: int) -> bool:
+        """Whether the provider has not yet let go of a former server of this ordinal."""
+        return any(leaving.ordinal == ordinal for leaving in self.leaving)
+
+    def is_awaited(self, ordinal: int) -> bool:
+        """Whether the server of this ordinal has not been up yet, where it is now."""
+        moved = self.move_of(ordinal)
+        return not (self.served if moved is None else moved.served)
+
+    def with_move(self, leaving: Leaving, position: int, slot: int, host_id: str) -> Placement:
+        """The placement after the server of an ordinal has moved to another host, which must be free."""
+        before = self.move_of(leaving.ordinal)
+        seats = list(self._natural_seats() if self.seats is None else self.seats)
+        seats[leaving.ordinal] = position, slot
+        times = before.times + 1 if before else 1
+        moved = Moved(leaving.ordinal, host_id, times, leaving.since)
+        others = [other for other in self.moved if other.ordinal != leaving.ordinal]
+        hosts = dict(self.hosts)
+        hosts[position] = hosts.get(position, 0) | 1 << slot
+        return replace(
+            self,
+            hosts=tuple(sorted(hosts.items())),
+            seats=tuple(seats),
+            moved=tuple(sorted((*others, moved), key=lambda one: one.ordinal)),
+            leaving=(*self.leaving, leaving),
+        )
+
+    def moving_afresh(self) -> Placement:
+        """The placement as if none of its servers had moved in vain."""
+        return replace(self, moved=tuple(replace(moved, times=0) for moved in self.moved))
+
+    def without_leaving(self, gone: Sequence[Leaving]) -> Placement:
+        """The placement after it has given back hosts that servers have left."""
+        hosts = dict(self.hosts)
+        for one in gone:
+            hosts[one.position] &= ~(1 << one.slot)
+        return replace(
+            self,
+            hosts=tuple((position, mask) for position, mask in sorted(hosts.items()) if mask),
+            leaving=tuple(one for one in self.leaving if one not in gone),
+        )
+
+    def _natural_seats(self) -> Iterator[tuple[int, int]]:
+        return ((p, slot) for p, mask in self.hosts for slot in range(mask.bit_length()) if mask >> slot & 1)
 
     def server_id(self, ordinal: int) -> str:
         """The id of the server of this ordinal: opaque, and unique as the placement's id is."""

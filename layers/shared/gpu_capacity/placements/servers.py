@@ -13,6 +13,7 @@ from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.visible import visible_holder
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
+from gpu_capacity.placements.seating import seating_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,7 +115,8 @@ def servers_in(
         ProviderUnavailable: the provider did not answer.
     """
     domains = {domain.position: domain for domain in (pod.domains if pod else ())}
-    servers = {server.ordinal: server for server in services.provider.servers(placement.server_owner)}
+    listed = services.provider.servers(placement.server_owner)
+    servers = {server.ordinal: server for server in seating_of(placement, listed).servers}
     places = {ordinal: (position, slot) for ordinal, position, slot in placement.slots()}
     hosts = {
         ordinal: _host_id(servers.get(ordinal), domains.get(places[ordinal][0]), places[ordinal][1])

@@ -82,7 +82,7 @@ def _changed(placement: Placement, spec: PlacementSpec, by: str, now: int) -> Pl
     if not renewed and strategy == placement.strategy:
         return placement
     after = replace(
-        placement,
+        placement.moving_afresh() if renewed else placement,
         image_id=spec.image_id,
         generation=placement.generation + renewed,
         strategy=strategy,

@@ -106,7 +106,9 @@ class ServerOrder:
     """A request for a server of a placement on a held host.
 
     ``owner`` identifies the placement, ``holder_id`` who holds the host. ``ordinal`` is the server's place in
-    the placement, ``generation`` rises with each change of the placement's image. All servers of an owner
+    the placement: a server that moves to another host keeps it, and its addresses as far as the provider can.
+    For a while the provider has the former server of an ordinal as well, which it is removing. ``generation``
+    rises with each change of the placement's image. All servers of an owner
     share an InfiniBand partition key, which ``network_id`` limits. ``user_data`` is in base64.
     """
 

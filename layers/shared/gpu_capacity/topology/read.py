@@ -78,12 +78,16 @@ class _Own:
 
     @property
     def hosts(self) -> dict[Place, dict[int, tuple[str, str]]]:
-        """The hosts of the placements: ids of placements and of servers by slot, by pod and position."""
+        """The hosts of the placements: ids of placements and of servers by slot, by pod and position.
+
+        A host that a placement is leaving has no server any more: the id is empty.
+        """
         found: dict[Place, dict[int, tuple[str, str]]] = {}
         for placement in self.placements:
-            for ordinal, position, slot in placement.slots():
-                names = placement.id, placement.server_id(ordinal)
-                found.setdefault((placement.pod_id, position), {})[slot] = names
+            places = {(left.position, left.slot): "" for left in placement.leaving}
+            places |= {(p, slot): placement.server_id(ordinal) for ordinal, p, slot in placement.slots()}
+            for (position, slot), server_id in places.items():
+                found.setdefault((placement.pod_id, position), {})[slot] = (placement.id, server_id)
         return found
 
     def narrowed(self, wanted: TopologyFilter) -> _Own:

@@ -43,5 +43,7 @@ def explain_health(observed: ObservedPlacement) -> tuple[str, str]:
             return "Healthy", number
         case Health.UNKNOWN:
             return "Unknown", number
+        case _ if observed.placement.failure is not None:
+            return "Degraded", f"{number}: {observed.placement.failure}"
         case _:
             return "Degraded", number

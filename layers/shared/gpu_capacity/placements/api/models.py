@@ -16,7 +16,7 @@ from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.holders.project_scoped import Tag
-from gpu_capacity.http.rendering import as_json, timestamp
+from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.api.details import explain_health, explain_provisioning
@@ -40,6 +40,7 @@ from gpu_capacity.reservations.api.models import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gpu_capacity.placements.moves import Leaving
     from gpu_capacity.placements.observation import ObservedPlacement
     from gpu_capacity.placements.record import Placement
 
@@ -259,6 +260,17 @@ class PlacementUpdate(Body):
     spec: PlacementSpecModel
 
 
+class LeavingHost(Body):
+    """A host that a server has left, and that the placement gives back once the provider has let go of it."""
+
+    model_config = ConfigDict(title="leavingHost")
+
+    infrastructure_ref: str
+    ordinal: int = Field(ge=0, description="Of the server that has left it.")
+    reason: str
+    since: Timestamp
+
+
 class PlacementStatusRead(Body):
     """The state of the placement. The counts mean nothing while ``statusCurrent`` is false."""
 
@@ -283,6 +295,9 @@ class PlacementStatusRead(Body):
     stalled_count: int | None = Field(None, ge=0, description="Servers whose provisioning failed.")
     max_unavailable: int | None = Field(
         None, ge=0, description="How many servers may be rebuilt at a time; 0 with `Manual`."
+    )
+    leaving_hosts: list[LeavingHost] | None = Field(
+        None, description="Hosts that servers have left, as long as the provider has not let go of them."
     )
 
 
@@ -320,8 +335,18 @@ def placement_view(observed: ObservedPlacement) -> dict[str, Any]:
                 in_flight_count=counts.in_flight if counts else None,
                 stalled_count=counts.stalled if counts else None,
                 max_unavailable=placement.max_unavailable,
+                leaving_hosts=[_leaving_read(leaving) for leaving in placement.leaving] or None,
             ),
         )
+    )
+
+
+def _leaving_read(leaving: Leaving) -> LeavingHost:
+    return LeavingHost.model_construct(
+        infrastructure_ref=leaving.host_id,
+        ordinal=leaving.ordinal,
+        reason=leaving.reason,
+        since=timestamp(leaving.since),
     )
 
 

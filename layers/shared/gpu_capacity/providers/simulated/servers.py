@@ -250,9 +250,10 @@ class SimulatedServers(SimulatedTable):
         )
         if state not in _BOOTED:
             return server()
-        name = f"{owner}:{host_id}"
+        # Addresses belong to a server, and a server that moves keeps them. The card belongs to the host.
+        name = f"{owner}:{item['ordinal']}"
         public_ip = _address("198.18", name) if item["public"] else None
-        return server(private_ip=_address("10.64", name), public_ip=public_ip, mac_address=_mac(name))
+        return server(private_ip=_address("10.64", name), public_ip=public_ip, mac_address=_mac(host_id))
 
     def _state(self, host_id: str, item: dict[str, Any]) -> tuple[ServerState | None, str]:
         """The state of a server with its message; ``None`` once it is gone."""

@@ -1,0 +1,50 @@
+"""Has the workflow of a settled placement look at its servers again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.workflows import start_workflow
+from gpu_capacity.placements.record import PlacementStatus
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.holders.roles import HasClock, HasPause, HasTelemetry, HasWorkflows
+    from gpu_capacity.placements.record import Placement
+    from gpu_capacity.placements.roles import HasPlacements
+
+    class Needs(HasClock, HasPause, HasPlacements, HasTelemetry, HasWorkflows, Protocol):
+        """What the functions of this module work with."""
+
+
+def settle_again(services: Needs, placement: Placement, *, afresh: bool = False) -> Placement | None:
+    """Make a settled placement ``provisioning``, and start its workflow.
+
+    Args:
+        services: collaborators.
+        placement: which one; the record is read again.
+        afresh: servers that have moved too often may move again.
+
+    Returns:
+        The record as written; None if a workflow has work to do for it already, or if it is gone.
+    """
+
+    def begun(present: Placement) -> Placement | None:
+        if present.is_unsettled:
+            return None
+        return replace(
+            present.moving_afresh() if afresh else present,
+            status=PlacementStatus.PROVISIONING,
+            failure=None,
+            unsettled_since=services.clock.now(),
+            attempt=present.attempt + 1,
+        )
+
+    key = (placement.organization_id, placement.id)
+    settling = advance(services.placements, key, begun, services.pause)
+    if settling is not None:
+        start_workflow(services, settling)
+    return settling

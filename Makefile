@@ -17,7 +17,7 @@ export PYTHONPYCACHEPREFIX := $(abspath $(VENVS))/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
-  token event sync fleet-check cordon quota api-key audit openapi setup setup-stack setup-dev lock clean
+  cli token event sync fleet-check cordon quota api-key audit openapi setup setup-stack setup-dev lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,16 +110,22 @@ security: setup-dev ## bandit, detect-secrets, checkov and, if a database is rea
 	@$(PYTHON) tools/set_up.py security checkov
 	@$(DEV)/python -m tools.security $(ARGS)
 
-openapi: setup-dev ## write docs/openapi.json from the models, and the routes in template.yaml from operations.py
+openapi: setup-dev ## write docs/openapi.json from the models, the routes in template.yaml, and the Python client in cli/
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi
+	PYTHONPATH=layers/shared:cli $(DEV)/python -m tools.python_client
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
 	@$(HAVE_PYTHON)
-	@$(PYTHON) tools/set_up.py dev sam emulator ironic bench
+	@$(PYTHON) tools/set_up.py dev sam emulator ironic bench cli
 
 setup-stack:
 	@$(HAVE_PYTHON)
-	@$(PYTHON) tools/set_up.py dev sam emulator
+	@$(PYTHON) tools/set_up.py dev sam emulator cli
+
+cli: ## the command line gpucap, in .venvs/cli/bin (pipx install ./cli puts it on your PATH)
+	@$(HAVE_PYTHON)
+	@$(PYTHON) tools/set_up.py cli
+	@$(VENVS)/cli/bin/gpucap --version
 
 setup-dev:
 	@$(HAVE_PYTHON)
@@ -133,6 +139,7 @@ lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=-
 	$(COMPILE) $(ARGS) layers/shared/requirements.in -o layers/shared/requirements.txt
 	$(COMPILE) $(ARGS) requirements/dev.in -c layers/shared/requirements.txt -o requirements/dev.txt
 	$(COMPILE) $(ARGS) layers/ironic/requirements.in -c requirements/dev.txt -o layers/ironic/requirements.txt
+	$(COMPILE) $(ARGS) cli/pyproject.toml requirements/cli.in -c requirements/dev.txt -o requirements/cli.txt
 	$(COMPILE) $(ARGS) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) $(ARGS) requirements/emulator.in -o requirements/emulator.txt
 	$(COMPILE) $(ARGS) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt

@@ -25,6 +25,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ("layers", "shared", "gpu_capacity")
 BESIDE: Final = {
     "benchmarks": (),
+    "cli": ("cli",),
     "docs": ("docs",),
     "events": ("functional/test_every_event.py", "template/test_wiring.py"),
     "functions": ("functional/test_every_event.py", "template/test_wiring.py"),

@@ -23,6 +23,8 @@ from pathlib import Path
 OLDEST_PYTHON = (3, 11)
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "lock.sha256"
+OWN = {"cli": ROOT / "cli"}
+"""Environments that get a package of this repository as well, from its folder."""
 INSTALLER = "uv"
 OF_PIP = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -65,6 +67,8 @@ def lock_file(name: str) -> Path:
 def wanted_stamp(name: str) -> str:
     """Hash lock content, interpreter version and place: what the environment has to be built from (hex)."""
     text = lock_file(name).read_bytes() + f"{sys.version} {sys.base_prefix}".encode()
+    if name in OWN:
+        text += f"{OWN[name]}".encode() + (OWN[name] / "pyproject.toml").read_bytes()
     return hashlib.sha256(text).hexdigest()
 
 
@@ -90,6 +94,10 @@ def build(venv: Path, name: str) -> None:
         uv, settings = venv.parent / INSTALLER / "bin" / "uv", settings_of_pip(venv.parent)
         run([str(uv), "venv", "--quiet", "--python", sys.executable, str(venv)], name, settings)
         run([str(uv), "pip", "install", "--python", str(python), *install], name, settings)
+        if name in OWN:
+            # What builds it is in the lock file as well, so nothing is downloaded for it.
+            own = ["--quiet", "--no-deps", "--no-build-isolation", "--editable", str(OWN[name])]
+            run([str(uv), "pip", "install", "--python", str(python), *own], name, settings)
     (venv / STAMP).write_text(wanted_stamp(name))
 
 

@@ -43,7 +43,7 @@ def test_every_command_sets_its_interrupt_handler_before_anything_else(module: s
     done = subprocess.run(  # noqa: S603 - this interpreter, this repository's files
         [sys.executable, "-c", observer, module],
         cwd=ROOT,
-        env={"PYTHONPATH": "layers/shared:."},
+        env={"PYTHONPATH": "layers/shared:cli:."},
         capture_output=True,
         text=True,
         check=False,

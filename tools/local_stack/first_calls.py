@@ -62,6 +62,10 @@ def how_to_use(state: State, url: str) -> str:
             f"# a token (12 hours; `make -s token ORG= PROJECT={_naming(state)}` makes others)",
             f"TOKEN={token}",
             "",
+            "# the command line: log it in, and go on with `gpucap --help`",
+            _login(state, url),
+            "gpucap units list",
+            "",
             "# reservations: what each region offers",
             f"{_CURL} {url}/api/v2/reservation-units",
             "# reserve two adjacent racks",
@@ -99,6 +103,17 @@ def how_to_use(state: State, url: str) -> str:
             "",
             f"Ctrl-C stops the stack and keeps its state ({_forgetting(state)} deletes it).",
         )
+    )
+
+
+def _login(state: State, url: str) -> str:
+    """Return a line that puts the command line on the path and logs it in; it gets tokens by itself."""
+    here = f"ORG={DEVELOPER_ORGANIZATION} PROJECT={DEVELOPER_PROJECT}{_naming(state)}"
+    source = shlex.quote(f"make -s -C {shlex.quote(str(ROOT))} token {here}")
+    return (
+        f'export PATH={shlex.quote(str(ROOT / ".venvs" / "cli" / "bin"))}:"$PATH"; '
+        f"gpucap login --profile local --address {url} --token-command {source} "
+        f"--organization {DEVELOPER_ORGANIZATION} --project {DEVELOPER_PROJECT}"
     )
 
 

@@ -1,0 +1,959 @@
+"""A method for each operation of docs/openapi.json, written by `make openapi`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from gpu_capacity_client import models
+
+
+class Methods(ABC):
+    """The operations of the service. Each returns the body of the answer, and raises ``Refused``.
+
+    A method that lists returns everything, whatever the number of pages.
+    """
+
+    @abstractmethod
+    def _call(self, operation: str, parameters: Mapping[str, Any], body: Any = None) -> Any:
+        """Carry out an operation, and return the body of its answer."""
+
+    def create_reservation(
+        self,
+        body: models.ReservationV2Create,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ReservationV2Read:
+        """Create reservation.
+
+        Claims contiguous units at once and provisions them afterwards: poll the reservation until it is
+        provisioned or error. Needs the permission `reservations:create`.
+        Without `idempotency_key` one is made, under which the request may be repeated.
+        """
+        answer = self._call(
+            "createReservation",
+            {"dryRun": dry_run, "Idempotency-Key": idempotency_key},
+            body,
+        )
+        return cast("models.ReservationV2Read", answer)
+
+    def list_reservations(
+        self,
+        *,
+        tag: list[str] | None = None,
+        organization_id: list[str] | None = None,
+        project_id: list[str] | None = None,
+        region_id: list[str] | None = None,
+    ) -> list[models.ReservationV2Read]:
+        """List reservations.
+
+        Lists what the caller may see, in id order; an empty array where there is nothing. Different
+        parameters must all hold. Needs the permission `reservations:read`.
+        """
+        answer = self._call(
+            "listReservations",
+            {"tag": tag, "organizationID": organization_id, "projectID": project_id, "regionID": region_id},
+        )
+        return cast("list[models.ReservationV2Read]", answer)
+
+    def get_reservation(
+        self,
+        reservation_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> models.ReservationV2Read:
+        """Get reservation.
+
+        Shows one reservation. Its status is deprovisioning while it is being torn down; then it is 404.
+        Needs the permission `reservations:read`.
+        """
+        answer = self._call(
+            "getReservation",
+            {"reservationID": reservation_id, "organizationID": organization_id},
+        )
+        return cast("models.ReservationV2Read", answer)
+
+    def delete_reservation(
+        self,
+        reservation_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> None:
+        """Delete reservation.
+
+        Begins to tear down, whatever the status. Repeated meanwhile, it changes nothing. Needs the
+        permission `reservations:delete`.
+        """
+        answer = self._call(
+            "deleteReservation",
+            {"reservationID": reservation_id, "organizationID": organization_id},
+        )
+        return cast("None", answer)
+
+    def release_reservation_units(
+        self,
+        reservation_id: str,
+        body: models.ReservationUnitReleaseV2,
+        *,
+        organization_id: list[str] | None = None,
+        if_match: str | None = None,
+    ) -> models.ReservationUnitReleaseV2Read:
+        """Release reservation units.
+
+        Gives units of a provisioned reservation back, all or none; it keeps the others. No placement may
+        have hosts of them. Needs the permission `reservations:delete`.
+        """
+        answer = self._call(
+            "releaseReservationUnits",
+            {"reservationID": reservation_id, "organizationID": organization_id, "If-Match": if_match},
+            body,
+        )
+        return cast("models.ReservationUnitReleaseV2Read", answer)
+
+    def list_reservation_units(
+        self,
+        *,
+        region_id: list[str] | None = None,
+        accelerator: list[str] | None = None,
+        unit: list[str] | None = None,
+    ) -> list[models.ReservationUnitV2]:
+        """List reservation units.
+
+        Lists the offerings of the regions that the caller may see, and how much of each is free now.
+        Different parameters must all hold. Needs the permission `reservations:read`.
+        """
+        answer = self._call(
+            "listReservationUnits",
+            {"regionID": region_id, "accelerator": accelerator, "unit": unit},
+        )
+        return cast("list[models.ReservationUnitV2]", answer)
+
+    def list_organization_reservation_units(
+        self,
+        organization_id: str,
+        *,
+        region_id: list[str] | None = None,
+        accelerator: list[str] | None = None,
+        unit: list[str] | None = None,
+    ) -> list[models.ReservationUnitV2]:
+        """List reservation units of an organization.
+
+        Lists what is on offer in the regions that the organization may know of, and how much of it the
+        organization can have now: no more than its quota leaves. Different parameters must all hold.
+        Needs the permission `reservations:read`.
+        """
+        answer = self._call(
+            "listOrganizationReservationUnits",
+            {"organizationID": organization_id, "regionID": region_id, "accelerator": accelerator, "unit":
+            unit},
+        )
+        return cast("list[models.ReservationUnitV2]", answer)
+
+    def list_reservation_quotas(
+        self,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> list[models.Quota]:
+        """List quotas of reservations.
+
+        Lists the limits of organizations on units of accelerators and on servers of placements, and how
+        much of each is used. Subjects without a limit are omitted. Needs the permission
+        `reservations:read`.
+        """
+        answer = self._call(
+            "listReservationQuotas",
+            {"organizationID": organization_id},
+        )
+        return cast("list[models.Quota]", answer)
+
+    def get_version(
+        self,
+    ) -> models.Version:
+        """Get version.
+
+        Name and version of the service.
+        """
+        answer = self._call(
+            "getVersion",
+            {},
+        )
+        return cast("models.Version", answer)
+
+    def list_placement_servers(
+        self,
+        placement_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> list[models.PlacementServerV2Read]:
+        """List servers of a placement.
+
+        Lists one server for each host, in order of ordinals, as they are at this moment. Needs the
+        permission `placements:read`.
+        """
+        answer = self._call(
+            "listPlacementServers",
+            {"placementID": placement_id, "organizationID": organization_id},
+        )
+        return cast("list[models.PlacementServerV2Read]", answer)
+
+    def get_placement_server(
+        self,
+        placement_id: str,
+        server_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> models.PlacementServerV2Read:
+        """Get server of a placement.
+
+        Shows one server as it is at this moment: what to poll after an action. Needs the permission
+        `placements:read`.
+        """
+        answer = self._call(
+            "getPlacementServer",
+            {"placementID": placement_id, "serverID": server_id, "organizationID": organization_id},
+        )
+        return cast("models.PlacementServerV2Read", answer)
+
+    def start_placement_server(
+        self,
+        placement_id: str,
+        server_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> None:
+        """Start server.
+
+        Starts a server that is stopped; an addition to the contract. Does nothing to one that runs. Needs
+        the permission `placements:operate`.
+        """
+        answer = self._call(
+            "startPlacementServer",
+            {"placementID": placement_id, "serverID": server_id, "organizationID": organization_id},
+        )
+        return cast("None", answer)
+
+    def stop_placement_server(
+        self,
+        placement_id: str,
+        server_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> None:
+        """Stop server.
+
+        Stops a server that runs; its host and its disks stay. Does nothing to one that is stopped. Needs
+        the permission `placements:operate`.
+        """
+        answer = self._call(
+            "stopPlacementServer",
+            {"placementID": placement_id, "serverID": server_id, "organizationID": organization_id},
+        )
+        return cast("None", answer)
+
+    def reboot_placement_server(
+        self,
+        placement_id: str,
+        server_id: str,
+        *,
+        organization_id: list[str] | None = None,
+        hard: bool | None = None,
+    ) -> None:
+        """Reboot server.
+
+        Reboots a server that runs, by its system, or hard. Needs the permission `placements:operate`.
+        """
+        answer = self._call(
+            "rebootPlacementServer",
+            {"placementID": placement_id, "serverID": server_id, "organizationID": organization_id, "hard":
+            hard},
+        )
+        return cast("None", answer)
+
+    def reconcile_placement_server(
+        self,
+        placement_id: str,
+        server_id: str,
+        *,
+        organization_id: list[str] | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Reconcile server.
+
+        Gives one server the image of its placement; its local disks are lost. Tries a server again that
+        failed, and does nothing to one that is up to date. Needs the permission `placements:operate`.
+        """
+        answer = self._call(
+            "reconcilePlacementServer",
+            {"placementID": placement_id, "serverID": server_id, "organizationID": organization_id,
+            "If-Match": if_match},
+        )
+        return cast("None", answer)
+
+    def create_placement(
+        self,
+        body: models.PlacementV2Create,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.PlacementV2Read:
+        """Create placement.
+
+        Takes hosts of a provisioned reservation at once, all or none, and boots a server on each
+        afterwards: poll the placement until it is provisioned or error. Needs the permission
+        `placements:create`.
+        Without `idempotency_key` one is made, under which the request may be repeated.
+        """
+        answer = self._call(
+            "createPlacement",
+            {"dryRun": dry_run, "Idempotency-Key": idempotency_key},
+            body,
+        )
+        return cast("models.PlacementV2Read", answer)
+
+    def list_placements(
+        self,
+        *,
+        tag: list[str] | None = None,
+        organization_id: list[str] | None = None,
+        project_id: list[str] | None = None,
+        region_id: list[str] | None = None,
+        reservation_id: list[str] | None = None,
+        network_id: list[str] | None = None,
+    ) -> list[models.PlacementV2Read]:
+        """List placements.
+
+        Lists what the caller may see, in id order; an empty array where there is nothing. Different
+        parameters must all hold. Needs the permission `placements:read`.
+        """
+        answer = self._call(
+            "listPlacements",
+            {"tag": tag, "organizationID": organization_id, "projectID": project_id, "regionID": region_id,
+            "reservationID": reservation_id, "networkID": network_id},
+        )
+        return cast("list[models.PlacementV2Read]", answer)
+
+    def get_placement(
+        self,
+        placement_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> models.PlacementV2Read:
+        """Get placement.
+
+        Shows one placement with what the host provider says of its servers now. While it is being torn
+        down it says deprovisioning, and afterwards it is not there. Needs the permission
+        `placements:read`.
+        """
+        answer = self._call(
+            "getPlacement",
+            {"placementID": placement_id, "organizationID": organization_id},
+        )
+        return cast("models.PlacementV2Read", answer)
+
+    def update_placement(
+        self,
+        placement_id: str,
+        body: models.PlacementV2Update,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> models.PlacementV2Read:
+        """Update placement.
+
+        Changes the image, or how servers get it; anything else that differs is refused. Without an update
+        strategy the present one stays. Needs the permission `placements:update`.
+        """
+        answer = self._call(
+            "updatePlacement",
+            {"placementID": placement_id, "organizationID": organization_id},
+            body,
+        )
+        return cast("models.PlacementV2Read", answer)
+
+    def delete_placement(
+        self,
+        placement_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> None:
+        """Delete placement.
+
+        Begins to tear down, whatever the status: its servers are deleted, and its hosts go back to the
+        reservation. Repeated meanwhile, it changes nothing. Needs the permission `placements:delete`.
+        """
+        answer = self._call(
+            "deletePlacement",
+            {"placementID": placement_id, "organizationID": organization_id},
+        )
+        return cast("None", answer)
+
+    def get_organization_topology(
+        self,
+        organization_id: str,
+        *,
+        region_id: str | None = None,
+        accelerator: str | None = None,
+        unit: str | None = None,
+        project_id: str | None = None,
+        reservation_id: str | None = None,
+    ) -> list[models.TopologyRegion]:
+        """Get topology of an organization.
+
+        Shows the pods of everything that the organization can have, in the order of positions, and what
+        it has there, as far as the caller may read it. Everybody sees whether a host is reserved. The ids
+        of pods and domains are opaque and never change. Needs the permission `topology:read`.
+        """
+        answer = self._call(
+            "getOrganizationTopology",
+            {"organizationID": organization_id, "regionID": region_id, "accelerator": accelerator, "unit":
+            unit, "projectID": project_id, "reservationID": reservation_id},
+        )
+        return cast("list[models.TopologyRegion]", answer)
+
+    def create_capacity_claim(
+        self,
+        body: models.CreateCapacityClaimRequest,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
+        organization_id: str | None = None,
+    ) -> models.CapacityClaimResponse:
+        """Create capacity claim.
+
+        Claims instances in the order of the zones. What does not fit stays pending and is filled as
+        capacity appears, oldest claim first. With dryRun the answer shows the claim as its first round
+        would make it. With an id in the request, the idempotency key is ignored. Without both, a request
+        that the same caller repeats with the same name and resources within three minutes is answered
+        with the claim that the first one created. Zones and instance types are compared without case.
+        Needs the permission `capacityclaims:write`.
+        Without `idempotency_key` one is made, under which the request may be repeated.
+        """
+        answer = self._call(
+            "createCapacityClaim",
+            {"dryRun": dry_run, "Idempotency-Key": idempotency_key, "X-Organization-Id": organization_id},
+            body,
+        )
+        return cast("models.CapacityClaimResponse", answer)
+
+    def list_capacity_claims(
+        self,
+        *,
+        updated_after: str | None = None,
+        organization_id: str | None = None,
+    ) -> models.ListCapacityClaimsResponse:
+        """List capacity claims.
+
+        Lists the claims of the caller's organizations in id order. Needs the permission
+        `capacityclaims:read`.
+        """
+        answer = self._call(
+            "listCapacityClaims",
+            {"updatedAfter": updated_after, "X-Organization-Id": organization_id},
+        )
+        return cast("models.ListCapacityClaimsResponse", answer)
+
+    def list_capacity_claim_parameters(
+        self,
+        *,
+        organization_id: str | None = None,
+    ) -> models.CapacityClaimParametersResponse:
+        """List capacity claim parameters.
+
+        Lists the instance types of each zone that the caller may see. Needs the permission
+        `capacityclaims:read`.
+        """
+        answer = self._call(
+            "listCapacityClaimParameters",
+            {"X-Organization-Id": organization_id},
+        )
+        return cast("models.CapacityClaimParametersResponse", answer)
+
+    def list_capacity_claim_quotas(
+        self,
+        *,
+        organization_id: str | None = None,
+    ) -> models.ListCapacityClaimQuotasResponse:
+        """List quotas of capacity claims.
+
+        Lists the limits of the caller's organizations on instances, and what is used of them, pending
+        instances included. Subjects without a limit are omitted. Needs the permission
+        `capacityclaims:read`.
+        """
+        answer = self._call(
+            "listCapacityClaimQuotas",
+            {"X-Organization-Id": organization_id},
+        )
+        return cast("models.ListCapacityClaimQuotasResponse", answer)
+
+    def get_capacity_claim(
+        self,
+        claim_id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.CapacityClaimResponse:
+        """Get capacity claim.
+
+        Shows one claim. Needs the permission `capacityclaims:read`.
+        """
+        answer = self._call(
+            "getCapacityClaim",
+            {"claimID": claim_id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.CapacityClaimResponse", answer)
+
+    def update_capacity_claim(
+        self,
+        claim_id: str,
+        body: models.UpdateCapacityClaimRequest,
+        *,
+        organization_id: str | None = None,
+    ) -> models.CapacityClaimResponse:
+        """Update capacity claim.
+
+        Changes the count and the zones; the whole resources block is sent. Shrinking gives pending
+        instances back first, then those of the least preferred zone. Another name, instance type or
+        capacity type is refused. Needs the permission `capacityclaims:write`.
+        """
+        answer = self._call(
+            "updateCapacityClaim",
+            {"claimID": claim_id, "X-Organization-Id": organization_id},
+            body,
+        )
+        return cast("models.CapacityClaimResponse", answer)
+
+    def delete_capacity_claim(
+        self,
+        claim_id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.CapacityClaimResponse:
+        """Delete capacity claim.
+
+        Begins to drain a claim and answers with its state at that moment. It is shown as being deleted
+        until that is done, and is then 404. Needs the permission `capacityclaims:write`.
+        """
+        answer = self._call(
+            "deleteCapacityClaim",
+            {"claimID": claim_id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.CapacityClaimResponse", answer)
+
+    def create_vm(
+        self,
+        body: models.CreateVmRequest,
+        *,
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
+        organization_id: str | None = None,
+    ) -> models.Vm:
+        """Create VM.
+
+        Rents 1, 2, 4 or 8 GPUs of one node. On-demand and reserved VMs preempt interruptible ones where
+        the node is full. Needs the permission `vms:write`.
+        Without `idempotency_key` one is made, under which the request may be repeated.
+        """
+        answer = self._call(
+            "createVm",
+            {"dryRun": dry_run, "Idempotency-Key": idempotency_key, "X-Organization-Id": organization_id},
+            body,
+        )
+        return cast("models.Vm", answer)
+
+    def list_vms(
+        self,
+        *,
+        status: list[str] | None = None,
+        organization_id: str | None = None,
+    ) -> list[models.Vm]:
+        """List VMs.
+
+        Lists the organization's VMs, newest first, destroyed ones included as long as they are kept. A
+        full page has a Link to the next one. Needs the permission `vms:read`.
+        """
+        answer = self._call(
+            "listVms",
+            {"status": status, "X-Organization-Id": organization_id},
+        )
+        return cast("list[models.Vm]", answer)
+
+    def get_vm(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.Vm:
+        """Get VM.
+
+        Shows one VM. Needs the permission `vms:read`.
+        """
+        answer = self._call(
+            "getVm",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.Vm", answer)
+
+    def destroy_vm(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.Vm:
+        """Destroy VM.
+
+        Destroys a VM and its disk permanently. Needs the permission `vms:write`.
+        """
+        answer = self._call(
+            "destroyVm",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.Vm", answer)
+
+    def start_vm(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.Vm:
+        """Start VM.
+
+        Starts a stopped or interrupted VM on its node. Needs the permission `vms:write`.
+        """
+        answer = self._call(
+            "startVm",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.Vm", answer)
+
+    def stop_vm(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.Vm:
+        """Stop VM.
+
+        Stops a running VM; its disk stays. Needs the permission `vms:write`.
+        """
+        answer = self._call(
+            "stopVm",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.Vm", answer)
+
+    def calculate_reservation(
+        self,
+        body: models.CalculateReservationRequest,
+        *,
+        organization_id: str | None = None,
+    ) -> models.ReservationQuote:
+        """Calculate reservation.
+
+        Calculates what a reserved rental would cost. Nothing is written. Needs the permission
+        `billing:read`.
+        """
+        answer = self._call(
+            "calculateReservation",
+            {"X-Organization-Id": organization_id},
+            body,
+        )
+        return cast("models.ReservationQuote", answer)
+
+    def search_offers(
+        self,
+        *,
+        gpu_type: str | None = None,
+        gpu_count: int | None = None,
+    ) -> list[models.Offer]:
+        """Search offers.
+
+        Lists the free slices of each node in regions that are open to all.
+        """
+        answer = self._call(
+            "searchOffers",
+            {"gpu_type": gpu_type, "gpu_count": gpu_count},
+        )
+        return cast("list[models.Offer]", answer)
+
+    def get_pricing(
+        self,
+    ) -> models.Pricing:
+        """Get pricing.
+
+        Lists the price of one GPU for an hour, by GPU type.
+        """
+        answer = self._call(
+            "getPricing",
+            {},
+        )
+        return cast("models.Pricing", answer)
+
+    def list_vm_quotas(
+        self,
+        *,
+        organization_id: str | None = None,
+    ) -> list[models.VmQuota]:
+        """List quotas.
+
+        Lists the limits of the organization on VMs and on their GPUs, and what is used of them. Subjects
+        without a limit are omitted. Needs the permission `vms:read`.
+        """
+        answer = self._call(
+            "listVmQuotas",
+            {"X-Organization-Id": organization_id},
+        )
+        return cast("list[models.VmQuota]", answer)
+
+    def list_templates(
+        self,
+        *,
+        organization_id: str | None = None,
+    ) -> list[models.Template]:
+        """List templates.
+
+        Lists the templates that the disk of a VM can be cloned from. Needs the permission `vms:read`.
+        """
+        answer = self._call(
+            "listTemplates",
+            {"X-Organization-Id": organization_id},
+        )
+        return cast("list[models.Template]", answer)
+
+    def create_ssh_key(
+        self,
+        body: models.CreateSshKeyRequest,
+        *,
+        organization_id: str | None = None,
+    ) -> models.SshKey:
+        """Create SSH key.
+
+        Adds a public key to the account: Ed25519, ECDSA, or RSA from 2048 bits. Needs the permission
+        `vms:write`.
+        """
+        answer = self._call(
+            "createSshKey",
+            {"X-Organization-Id": organization_id},
+            body,
+        )
+        return cast("models.SshKey", answer)
+
+    def list_ssh_keys(
+        self,
+        *,
+        organization_id: str | None = None,
+    ) -> list[models.SshKey]:
+        """List SSH keys.
+
+        Lists the keys of the account, oldest first. Needs the permission `vms:read`.
+        """
+        answer = self._call(
+            "listSshKeys",
+            {"X-Organization-Id": organization_id},
+        )
+        return cast("list[models.SshKey]", answer)
+
+    def delete_ssh_key(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.SshKey:
+        """Delete SSH key.
+
+        Deletes a key of the account; VMs that have it keep it. Needs the permission `vms:write`.
+        """
+        answer = self._call(
+            "deleteSshKey",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.SshKey", answer)
+
+    def create_api_key(
+        self,
+        body: models.CreateApiKeyRequest,
+        *,
+        organization_id: str | None = None,
+    ) -> models.NewApiKey:
+        """Create API key.
+
+        Creates an API key for the account; only this answer shows it. It may do what any one of its
+        scopes allows, and no more than the access token that creates it. Needs the permission
+        `apikeys:write`.
+        """
+        answer = self._call(
+            "createApiKey",
+            {"X-Organization-Id": organization_id},
+            body,
+        )
+        return cast("models.NewApiKey", answer)
+
+    def list_api_keys(
+        self,
+        *,
+        organization_id: str | None = None,
+    ) -> list[models.ApiKey]:
+        """List API keys.
+
+        Lists the API keys of the account, oldest first, without the keys themselves. Needs the permission
+        `apikeys:write`.
+        """
+        answer = self._call(
+            "listApiKeys",
+            {"X-Organization-Id": organization_id},
+        )
+        return cast("list[models.ApiKey]", answer)
+
+    def delete_api_key(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.ApiKey:
+        """Delete API key.
+
+        Deletes an API key of the account: requests with it are refused from then on. Needs the permission
+        `apikeys:write`.
+        """
+        answer = self._call(
+            "deleteApiKey",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.ApiKey", answer)
+
+    def list_cordons(
+        self,
+        region_id: str,
+    ) -> list[models.CordonRead]:
+        """List cordons.
+
+        Lists what takes no new holder in a region: what operators have cordoned, oldest first, then the
+        domains that the fleet document has cordoned. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listCordons",
+            {"regionID": region_id},
+        )
+        return cast("list[models.CordonRead]", answer)
+
+    def set_cordon(
+        self,
+        region_id: str,
+        body: models.Cordon,
+    ) -> models.CordonChange:
+        """Cordon hardware.
+
+        Takes a region, a pod, a domain or a host out of sale. Who holds it keeps it. A target that is
+        cordoned already gets the new reason. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "setCordon",
+            {"regionID": region_id},
+            body,
+        )
+        return cast("models.CordonChange", answer)
+
+    def lift_cordon(
+        self,
+        region_id: str,
+        *,
+        pod_id: str | None = None,
+        domain_id: str | None = None,
+        host_id: str | None = None,
+    ) -> models.CordonChange:
+        """Lift a cordon.
+
+        Lifts the cordon of exactly this target; without a parameter, that of the region. Cordons of the
+        fleet document, and of other targets, stay. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "liftCordon",
+            {"regionID": region_id, "podID": pod_id, "domainID": domain_id, "hostID": host_id},
+        )
+        return cast("models.CordonChange", answer)
+
+    def list_maintenances(
+        self,
+        *,
+        region_id: list[str] | None = None,
+        status: list[str] | None = None,
+    ) -> list[models.MaintenanceRead]:
+        """List maintenances.
+
+        Lists maintenances, those that begin first first; when they are over for 30 more days. Needs the
+        permission `operator`.
+        """
+        answer = self._call(
+            "listMaintenances",
+            {"regionID": region_id, "status": status},
+        )
+        return cast("list[models.MaintenanceRead]", answer)
+
+    def plan_maintenance(
+        self,
+        body: models.Maintenance,
+        *,
+        dry_run: bool | None = None,
+    ) -> models.MaintenanceRead:
+        """Plan a maintenance.
+
+        Plans work on hardware in a window of time. New holders are kept off from now on, and holders read
+        of it. Free hosts go into the provider's maintenance when the window opens, held ones when they
+        become free or their holder allows it, or by force after a notice. Needs the permission
+        `operator`.
+        """
+        answer = self._call(
+            "planMaintenance",
+            {"dryRun": dry_run},
+            body,
+        )
+        return cast("models.MaintenanceRead", answer)
+
+    def get_maintenance(
+        self,
+        maintenance_id: str,
+    ) -> models.MaintenanceDetailRead:
+        """Get a maintenance.
+
+        Returns a maintenance with the hosts that it has taken. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "getMaintenance",
+            {"maintenanceID": maintenance_id},
+        )
+        return cast("models.MaintenanceDetailRead", answer)
+
+    def change_maintenance(
+        self,
+        maintenance_id: str,
+        body: models.MaintenanceChange,
+        *,
+        dry_run: bool | None = None,
+    ) -> models.MaintenanceRead:
+        """Change a maintenance.
+
+        Replaces targets, window, reason and force. The beginning of an open maintenance stays. Hosts that
+        are no target any more come back. Notice of force is given again where holders could not have read
+        of it. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "changeMaintenance",
+            {"maintenanceID": maintenance_id, "dryRun": dry_run},
+            body,
+        )
+        return cast("models.MaintenanceRead", answer)
+
+    def cancel_maintenance(
+        self,
+        maintenance_id: str,
+    ) -> models.MaintenanceRead:
+        """Cancel a maintenance.
+
+        Cancels a maintenance: its hosts come back, and then it is for sale again. A repeat does nothing.
+        Needs the permission `operator`.
+        """
+        answer = self._call(
+            "cancelMaintenance",
+            {"maintenanceID": maintenance_id},
+        )
+        return cast("models.MaintenanceRead", answer)

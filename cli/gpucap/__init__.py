@@ -1,0 +1,1 @@
+"""gpucap, the command line of the GPU capacity reservation service."""

@@ -2,7 +2,9 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from tools.local_stack import issuer
@@ -63,7 +65,7 @@ def how_to_use(state: State, url: str) -> str:
             f"TOKEN={token}",
             "",
             "# the command line: log it in, and go on with `gpucap --help`",
-            _login(state, url),
+            login_line(state, url),
             "gpucap units list",
             "",
             "# reservations: what each region offers",
@@ -106,12 +108,12 @@ def how_to_use(state: State, url: str) -> str:
     )
 
 
-def _login(state: State, url: str) -> str:
+def login_line(state: State, url: str) -> str:
     """Return a line that puts the command line on the path and logs it in; it gets tokens by itself."""
     here = f"ORG={DEVELOPER_ORGANIZATION} PROJECT={DEVELOPER_PROJECT}{_naming(state)}"
     source = shlex.quote(f"make -s -C {shlex.quote(str(ROOT))} token {here}")
     return (
-        f'export PATH={shlex.quote(str(ROOT / ".venvs" / "cli" / "bin"))}:"$PATH"; '
+        f'export PATH={shlex.quote(str(Path(sys.prefix).parent / "cli" / "bin"))}:"$PATH"; '
         f"gpucap login --profile local --address {url} --token-command {source} "
         f"--organization {DEVELOPER_ORGANIZATION} --project {DEVELOPER_PROJECT}"
     )

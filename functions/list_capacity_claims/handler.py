@@ -11,7 +11,7 @@ def handle(call: Call[Services]) -> Reply:
     """List the capacity claims of the caller's organizations."""
     page = claims_page(call)
     return many_claims(
-        page, list_capacity_claims(call.services, call.caller, updated_after(call), page.window)
+        call, page, list_capacity_claims(call.services, call.caller, updated_after(call), page.window)
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from testkit.hostile.forgeries import FORGERIES
 from testkit.hostile.operator_requests import EXPECTED_OF_OPERATORS, OPERATOR_ASKS
 from testkit.hostile.service import (
+    ABSENT,
     CLAIMS,
     ORGANIZATIONS,
     PLACEMENTS,
@@ -43,6 +44,10 @@ ASKS: Final[dict[str, Ask]] = {
         "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
     ),
     # An entity tag that no client can have: only who may release learns that.
+    # No maintenance is planned: only who may allow one learns that.
+    "allow_reservation_maintenance": Ask(
+        "POST", f"{RESERVATIONS}/reservation of owner/maintenances/{ABSENT}/allow"
+    ),
     "release_reservation_units": RELEASE,
     "release_reservation_units (organization named)": replace(RELEASE, query=IN_ORGANIZATION),
     "list_placement_servers": Ask("GET", SERVERS),
@@ -101,6 +106,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "get_reservation (organization named)": (200, 404, 404, 200, 200),
     "delete_reservation": (202, 404, 404, 403, 404),
     "delete_reservation (organization named)": (202, 404, 404, 403, 202),
+    "allow_reservation_maintenance": (404, 404, 404, 403, 404),
     "release_reservation_units": (412, 404, 404, 403, 404),
     "release_reservation_units (organization named)": (412, 404, 404, 403, 412),
     "list_placement_servers": (200, 404, 404, 200, 404),

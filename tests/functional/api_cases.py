@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.operator_operations import OPERATOR
 from testkit.handlers import arrangements as given
+from testkit.handlers import operator_arrangements as operated
 from testkit.handlers.sample_events import REFUSED, refusals
 from tests.functional import contract
 from tests.functional.case import ApiCase
@@ -34,6 +35,7 @@ _PLACE, _GET_PLACEMENT, _LIST_PLACEMENTS, _UPDATE_PLACEMENT, _DELETE_PLACEMENT =
     "delete_placement",
 )
 _RELEASE: Final = "release_reservation_units"
+_ALLOW: Final = "allow_reservation_maintenance"
 _LIST_SERVERS, _GET_SERVER = "list_placement_servers", "get_placement_server"
 _START, _STOP, _REBOOT, _RECONCILE = (
     "start_placement_server",
@@ -209,6 +211,9 @@ API_CASES: Final = (
         headers={"allow": allowed("/api/v2/reservations/{reservationID}")},
     ),
     _no(_REJECT, "preflight", 405, "method_not_allowed", headers={"allow": "GET, POST"}),
+    _ok(_ALLOW, "allowed", contract.RESERVATION, after=operated.maintenance_over_provisioned),
+    _no(_ALLOW, "allowed", 404, "not_found", after=given.provisioned),
+    _no(_ALLOW, "allowed", 409, "conflict", after=operated.maintenance_planned),
     *OPERATOR_CASES,
     *_refusals(),
 )

@@ -162,8 +162,8 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
 ADDED: Final[dict[str, frozenset[str]]] = {
     "reservationV2Spec": frozenset({"spareHostsPerUnit"}),
     "reservationV2CreateSpec": frozenset({"spareHostsPerUnit"}),
-    "reservationV2Status": frozenset({"message"}),
-    "placementV2Status": frozenset({"leavingHosts"}),
+    "reservationV2Status": frozenset({"message", "maintenances"}),
+    "placementV2Status": frozenset({"leavingHosts", "maintenances"}),
     "error": frozenset({"errors", "capacity", "hosts", "quota"}),
 }
 

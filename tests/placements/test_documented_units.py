@@ -119,6 +119,8 @@ def test_reads(outside: Placed) -> None:
     outside.settle()
     services, this = outside.world.services, outside.placement.id
     servers = request("placement: list, get servers")
+    # What is read of maintenances is kept for some seconds.
+    get_placement(services, caller(), this, NOWHERE)
 
     assert outside.units(lambda: get_placement(services, caller(), this, NOWHERE)) == request(
         "placement: get"

@@ -203,6 +203,12 @@ def _overtaken_by_nobody(stage: Stage) -> None:
     _create(stage, 5, OLDER, ["uk-lon-1"])
 
 
+def _listed_with_hosts(stage: Stage) -> None:
+    given.inventory(stage)
+    _create(stage, 5, None, ["uk-lon-1"])
+    _ask(stage, "list_capacity_claims")
+
+
 LIVES: Final[tuple[Callable[[Stage], None], ...]] = (
     _whole_life,
     _counted_life,
@@ -213,4 +219,5 @@ LIVES: Final[tuple[Callable[[Stage], None], ...]] = (
     _deleted_while_it_was_served,
     _left_to_the_workflow,
     _overtaken_by_nobody,
+    _listed_with_hosts,
 )

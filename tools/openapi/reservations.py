@@ -27,6 +27,7 @@ PARAMETERS: Final[dict[str, Json]] = {
         "reservationID", "Allows placements to be filtered by the reservation whose hosts they have."
     ),
     "networkIDQueryParameter": _filter("networkID", "Allows placements to be filtered by network."),
+    "allowedMaintenanceIDParameter": in_path("maintenanceID", "The maintenance's id, as holders read it."),
     "reservationIDParameter": in_path("reservationID", "The reservation's id.", minLength=1, maxLength=63),
     "organizationIDParameter": in_path(
         "organizationID", "The organization's id. Operators may name any.", minLength=1, maxLength=63
@@ -130,6 +131,20 @@ RESERVATIONS: Final = ApiText(
             errors=(400, 401, 403, 404, 500),
         ),
         "release_reservation_units": unit_release.operation_text(_RESERVATIONS, examples.RESERVATION),
+        "allow_reservation_maintenance": OperationText(
+            tag=_RESERVATIONS,
+            summary="Allow maintenance",
+            description="Lets a maintenance that is about hosts of the reservation begin on them now, also "
+            "before its window. Servers there are stopped within a minute or two, and started again when it "
+            "ends. A repeat does nothing.",
+            parameters=(
+                "reservationIDParameter",
+                "allowedMaintenanceIDParameter",
+                "organizationIDQueryParameter",
+            ),
+            answers={200: _ONE},
+            errors=(400, 401, 403, 404, 409, 500),
+        ),
         "list_reservation_units": OperationText(
             tag=_UNITS,
             summary="List reservation units",

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.capacity_claims.resources import sees
 from gpu_capacity.errors import NotFound
+from gpu_capacity.holders.notices import notices
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gpu_capacity.access import Caller
     from gpu_capacity.capacity_claims.proceed import Needs
     from gpu_capacity.capacity_claims.record import CapacityClaim
+    from gpu_capacity.holders.notices import Needs as NoticesNeeds
+    from gpu_capacity.holders.notices import Notice
 
 
 def get_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
@@ -47,6 +52,13 @@ def list_capacity_claims(
         caller.organizations_to_search(frozenset()),
         services.claims.of_organization,
         lambda claim: after_us is None or claim.updated_us > after_us,
+    )
+
+
+def notices_of(services: NoticesNeeds, claims: Sequence[CapacityClaim]) -> list[tuple[Notice, ...]]:
+    """For each claim, the maintenances that are about hosts that it owns."""
+    return notices(
+        services, [[(a.zone, a.pod_id, a.position, a.hosts) for a in claim.allocations] for claim in claims]
     )
 
 

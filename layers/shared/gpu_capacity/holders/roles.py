@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.limits import Limits
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.inventory.announcements import Announcements
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
@@ -76,6 +77,13 @@ class HasEvents(Protocol):
 
     @property
     def events(self) -> CapacityEvents: ...
+
+
+class HasAnnouncements(Protocol):
+    """The maintenances that holders have to read of."""
+
+    @property
+    def announcements(self) -> Announcements: ...
 
 
 class HasMaintenances(Protocol):

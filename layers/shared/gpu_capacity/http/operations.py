@@ -55,6 +55,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("organizationID",),
         ),
         Operation(
+            "allow_reservation_maintenance",
+            "POST",
+            "/api/v2/reservations/{reservationID}/maintenances/{maintenanceID}/allow",
+            Permission.DELETE_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
+        Operation(
             "list_reservation_units",
             "GET",
             "/api/v2/reservation-units",

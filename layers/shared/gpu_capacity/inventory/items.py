@@ -149,6 +149,7 @@ def encode_shape(shape: PodShape) -> Item:
             "domains": [[d.position, d.hosts, d.usable, d.complete, d.cordoned] for d in shape.domains],
             "serving": [d.in_service for d in shape.domains],
             "identities": b"".join(d.identity for d in shape.domains) or None,
+            "maintained": shape.maintained or None,
         }
     )
 
@@ -172,6 +173,7 @@ def decode_shape(item: Mapping[str, Any]) -> PodShape:
         flavor_id=text(item, "flavor"),
         version=whole(item, "v"),
         domains=domains,
+        maintained=flag(item, "maintained"),
     )
 
 

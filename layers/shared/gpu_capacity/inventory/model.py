@@ -223,13 +223,17 @@ class DomainShape:
 
 @dataclass(frozen=True, slots=True)
 class PodShape:
-    """What placement needs of a pod. Small, and cached by version."""
+    """What placement needs of a pod. Small, and cached by version.
+
+    ``maintained``: a maintenance is about something in the pod.
+    """
 
     region_id: str
     pod_id: str
     flavor_id: str
     version: int
     domains: tuple[DomainShape, ...]
+    maintained: bool = False
 
     def between(self, start: int, count: int) -> tuple[DomainShape, ...]:
         """The existing domains at positions ``start`` to ``start + count - 1``."""

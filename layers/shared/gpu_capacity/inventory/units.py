@@ -13,7 +13,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.inventory.cordons import NO_CORDONS
+from gpu_capacity.inventory.cordons import NO_CORDONS, Cause
 from gpu_capacity.inventory.model import DomainShape, HostState, PodShape
 from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
 
@@ -60,6 +60,9 @@ def shape_of(pod: Pod, offering: Offering | None, cordons: Cordons = NO_CORDONS)
                 in_service=_in_service(domain, quarantined),
             )
             for domain in pod.domains
+        ),
+        maintained=any(
+            cordon.cause is Cause.MAINTENANCE and cordon.target.is_in(pod) for cordon in cordons.entries
         ),
     )
 

@@ -14,6 +14,7 @@ from gpu_capacity.placements.seating import seating_of
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from gpu_capacity.holders.notices import Notice
     from gpu_capacity.holders.roles import HasProvider, HasTelemetry
     from gpu_capacity.placements.progress import Counts
     from gpu_capacity.placements.record import Placement
@@ -27,11 +28,12 @@ class ObservedPlacement:
     """A placement as the API shows it.
 
     ``counts`` is ``None`` if the servers have not been looked at: the provider did not answer, or the request
-    has just changed what they are to be.
+    has just changed what they are to be. ``notices`` has the maintenances that are about some of its hosts.
     """
 
     placement: Placement
     counts: Counts | None
+    notices: tuple[Notice, ...] = ()
 
     @property
     def health(self) -> Health:

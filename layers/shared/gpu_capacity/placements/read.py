@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
+from gpu_capacity.holders.notices import notices
 from gpu_capacity.holders.visible import ProjectFilter, visible_holder, visible_holders
 from gpu_capacity.holders.windows import EVERYTHING, Window
 from gpu_capacity.placements.observation import observe
 from gpu_capacity.placements.record import Placement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Protocol
 
     from gpu_capacity.access import Caller
+    from gpu_capacity.holders.notices import Needs as NoticesNeeds
     from gpu_capacity.placements.observation import Needs as ObservationNeeds
     from gpu_capacity.placements.observation import ObservedPlacement
     from gpu_capacity.placements.roles import HasPlacements
 
-    class Needs(ObservationNeeds, HasPlacements, Protocol):
+    class Needs(ObservationNeeds, HasPlacements, NoticesNeeds, Protocol):
         """What the functions of this module work with."""
 
 
@@ -55,7 +58,7 @@ def list_placements(
     """
     caller.require(Permission.READ_PLACEMENTS)
     found = visible_holders(services.placements, caller, wanted, window)
-    return [observe(services, placement) for placement in found]
+    return _noticed(services, [observe(services, placement) for placement in found])
 
 
 def get_placement(
@@ -74,4 +77,15 @@ def get_placement(
         NotFound: the caller may see no placement of this id.
     """
     caller.require(Permission.READ_PLACEMENTS)
-    return observe(services, visible_holder(services.placements, caller, placement_id, organizations))
+    found = visible_holder(services.placements, caller, placement_id, organizations)
+    return _noticed(services, [observe(services, found)])[0]
+
+
+def _noticed(services: Needs, observed: Sequence[ObservedPlacement]) -> list[ObservedPlacement]:
+    """Placements with the maintenances that are about their hosts."""
+    places = [
+        [(one.placement.region_id, one.placement.pod_id, *hosts) for hosts in one.placement.hosts]
+        for one in observed
+    ]
+    found = notices(services, places)
+    return [replace(one, notices=noticed) for one, noticed in zip(observed, found, strict=True)]

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.roles import HasLimits, HasRepeats, HasWorkflows
+    from gpu_capacity.holders.roles import HasAnnouncements, HasLimits, HasRepeats, HasWorkflows
     from gpu_capacity.inventory.model import Offering, Region
     from gpu_capacity.reservations.claiming import Needs as ClaimingNeeds
     from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.reservations.request import ReservationRequest
 
-    class Needs(ClaimingNeeds, HasLimits, HasRepeats, HasWorkflows, Protocol):
+    class Needs(ClaimingNeeds, HasAnnouncements, HasLimits, HasRepeats, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

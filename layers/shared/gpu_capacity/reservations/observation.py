@@ -6,9 +6,11 @@ sync never writes records, and what it has written shows at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from gpu_capacity.holders.notices import EVERY_HOST, notices
+from gpu_capacity.inventory.maintenances import hosts_of
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import (
     Health,
@@ -22,8 +24,10 @@ from gpu_capacity.inventory.units import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gpu_capacity.holders.notices import Needs, Notice, Place
     from gpu_capacity.holders.roles import HasInventory
     from gpu_capacity.inventory.cordons import Cordon
+    from gpu_capacity.inventory.maintenances import Maintenance
     from gpu_capacity.inventory.model import Domain, Flavor, Host, Pod, PodShape, Region
     from gpu_capacity.reservations.record import Reservation
 
@@ -59,7 +63,8 @@ class Observed:
 
     ``flavor`` is the hardware of its hosts, None if the region does not have the flavor any more.
     ``impaired`` has the hosts that are not in service, and ``unlisted`` is the number of hosts that the
-    inventory does not have at all. Both are empty while every host is in service.
+    inventory does not have at all. Both are empty while every host is in service. ``notices`` has the
+    maintenances that are about some of its hosts.
     """
 
     reservation: Reservation
@@ -69,6 +74,7 @@ class Observed:
     flavor: Flavor | None = None
     impaired: tuple[ImpairedHost, ...] = ()
     unlisted: int = 0
+    notices: tuple[Notice, ...] = ()
 
     @property
     def id(self) -> str:
@@ -110,7 +116,7 @@ def observe(
     )
 
 
-def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> list[Observed]:
+def observe_all(services: Needs, reservations: Sequence[Reservation]) -> list[Observed]:
     """Several reservations with the state of their hardware, from one batch of small reads.
 
     The full topology is read only for reservations with hosts that are not in service, for those whose
@@ -137,9 +143,40 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
         if (pod := pods.get((r.region_id, pod_id))) and _shows_quarantines(r, pod, shapes)
     }
     quarantines = services.inventory.quarantines(hidden) if hidden else {}
-    return [
+    maintained = {r.id for r, pod_id in placed if _is_maintained(shapes.get((r.region_id, pod_id)))}
+    observed = [
         _observed(r, by_shape.get(r.id), pods, regions.get(r.region_id), quarantines) for r in reservations
     ]
+    return _noticed(services, observed, maintained) if maintained else observed
+
+
+def _noticed(services: Needs, observed: Sequence[Observed], maintained: set[str]) -> list[Observed]:
+    """Reservations with the maintenances of those of these ids."""
+    places = [_places(one.reservation) if one.id in maintained else [] for one in observed]
+    found = notices(services, places)
+    return [replace(one, notices=noticed) for one, noticed in zip(observed, found, strict=True)]
+
+
+def noticed_by(services: HasInventory, maintenance: Maintenance, reservation: Reservation) -> bool:
+    """Whether a maintenance is about hosts of a reservation, as the inventory has them now."""
+    if reservation.pod_id is None or reservation.region_id != maintenance.region_id:
+        return False
+    pair = (reservation.region_id, reservation.pod_id)
+    pod = services.inventory.pods({pair}).get(pair)
+    positions = set(reservation.positions)
+    return pod is not None and any(
+        position in positions for position, _ in hosts_of(maintenance.targets, pod)
+    )
+
+
+def _is_maintained(shape: PodShape | None) -> bool:
+    return shape is not None and shape.maintained
+
+
+def _places(reservation: Reservation) -> list[Place]:
+    """All hosts of the units that it owns."""
+    pod_id = reservation.pod_id or ""
+    return [(reservation.region_id, pod_id, p, EVERY_HOST) for p in reservation.positions]
 
 
 def _observed(

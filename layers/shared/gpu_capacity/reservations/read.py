@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
+    from gpu_capacity.holders.notices import Needs as NoticesNeeds
     from gpu_capacity.holders.roles import HasInventory, HasQuotas
     from gpu_capacity.inventory.model import Offering
     from gpu_capacity.inventory.snapshot import UnitCounts
     from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.reservations.roles import HasReservations
 
-    class Needs(HasInventory, HasReservations, Protocol):
+    class Needs(NoticesNeeds, HasReservations, Protocol):
         """What most functions of this module work with."""
 
     class NeedsQuotas(HasInventory, HasQuotas, Protocol):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.roles import (
+        HasAnnouncements,
         HasClock,
         HasIds,
         HasInventory,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.roles import HasReservations
 
     class Needs(
+        HasAnnouncements,
         HasClock,
         HasIds,
         HasInventory,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.http.request_counts import RequestCounts
+    from gpu_capacity.inventory.announcements import Announcements
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
@@ -35,6 +36,7 @@ class Services:
 
     inventory: InventoryStore
     fleet: FleetStore
+    announcements: Announcements
     maintenances: MaintenanceStore
     runs: Runs
     reservations: ReservationStore

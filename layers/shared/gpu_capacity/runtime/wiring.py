@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.holders.roles import Quarantine
+    from gpu_capacity.inventory.announcements import Announcements
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
@@ -98,6 +99,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
         fleet=lazy(lambda: _fleet_store(database, tables)),
+        announcements=lazy(lambda: _announcements(database, tables, edges)),
         maintenances=lazy(lambda: _maintenance_store(database, tables)),
         claims=lazy(lambda: _claim_store(database, tables)),
         accounts=lazy(lambda: _account_store(database, tables)),
@@ -220,6 +222,12 @@ def _runs(database: Database, tables: TableNames) -> Runs:
     from gpu_capacity.reservations.runs import Runs  # noqa: PLC0415 - see above
 
     return Runs(database, tables.inventory)
+
+
+def _announcements(database: Database, tables: TableNames, edges: Edges) -> Announcements:
+    from gpu_capacity.inventory.announcements import Announcements  # noqa: PLC0415 - see above
+
+    return Announcements(database, tables.inventory, edges.clock)
 
 
 def _maintenance_store(database: Database, tables: TableNames) -> MaintenanceStore:

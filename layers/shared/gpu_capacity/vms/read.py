@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
+from gpu_capacity.holders.notices import EVERY_HOST, notices
 from gpu_capacity.vms.record import Vm, VmStatus
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.accounts.account import Account
+    from gpu_capacity.holders.notices import Needs as NoticesNeeds
+    from gpu_capacity.holders.notices import Notice
     from gpu_capacity.holders.roles import HasVmProvider
     from gpu_capacity.providers.port import Usage
     from gpu_capacity.vms.proceed import Needs
@@ -49,6 +52,17 @@ def usage_of(services: HasVmProvider, vms: Sequence[Vm]) -> Mapping[str, Usage]:
     owners = {vm.server_owner: vm.id for vm in vms if vm.status is VmStatus.RUNNING}
     known = services.vm_provider.usage(sorted(owners)) if owners else {}
     return {owners[owner]: usage for owner, usage in known.items()}
+
+
+def notices_of(services: NoticesNeeds, vms: Sequence[Vm]) -> list[tuple[Notice, ...]]:
+    """For each VM, the maintenances that are about its node; none for one that is destroyed."""
+    return notices(
+        services,
+        [
+            [] if vm.status is VmStatus.DESTROYED else [(vm.region_id, vm.pod_id, vm.position, EVERY_HOST)]
+            for vm in vms
+        ],
+    )
 
 
 def vm_of(services: Needs, account: Account, vm_id: str) -> Vm:

@@ -11,11 +11,13 @@ from gpu_capacity.capacity_claims.record import INSTANCES_MAX, ZONES_MAX
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
+from gpu_capacity.inventory.maintenances import MaintenanceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.capacity_claims.record import CapacityClaim, Condition
+    from gpu_capacity.holders.notices import Notice
     from gpu_capacity.holders.quota import Quota
 
 NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"
@@ -114,6 +116,22 @@ class ClaimSpecRead(ClaimBody):
     organization_id: str
 
 
+class ClaimNoticeRead(ClaimBody):
+    """A maintenance that is about hosts of a claim; beyond the published contract."""
+
+    model_config = ConfigDict(title="CapacityClaimMaintenance")
+
+    id: str
+    status: MaintenanceStatus
+    start_time: Timestamp
+    end_time: Timestamp
+    reason: str
+    hosts: list[str]
+    forced_time: Timestamp | None = Field(
+        default=None, description="From when on the hosts are taken although the claim has them."
+    )
+
+
 class ClaimStatusRead(ClaimBody):
     """What a claim has."""
 
@@ -132,6 +150,9 @@ class ClaimStatusRead(ClaimBody):
         "STATUS_ERROR",
         "STATUS_FAILED",
     ]
+    maintenances: list[ClaimNoticeRead] | None = Field(
+        default=None, description="Work that is planned or under way on some of its hosts."
+    )
 
 
 class ClaimRead(ClaimBody):
@@ -204,14 +225,14 @@ class RpcStatus(BaseModel):
     details: list[dict[str, Any]]
 
 
-def claim_view(claim: CapacityClaim) -> dict[str, Any]:
+def claim_view(claim: CapacityClaim, notices: Sequence[Notice] = ()) -> dict[str, Any]:
     """A claim as JSON."""
-    return as_json(ClaimAnswer.model_construct(capacity_claim=_read(claim)))
+    return as_json(ClaimAnswer.model_construct(capacity_claim=_read(claim, notices)))
 
 
-def claim_entry(claim: CapacityClaim) -> dict[str, Any]:
+def claim_entry(claim: CapacityClaim, notices: Sequence[Notice] = ()) -> dict[str, Any]:
     """A claim in a list as JSON."""
-    return as_json(_read(claim))
+    return as_json(_read(claim, notices))
 
 
 def quotas_view(quotas: Sequence[Quota]) -> dict[str, Any]:
@@ -231,7 +252,7 @@ def parameters_view(types: dict[str, list[str]]) -> dict[str, Any]:
     return as_json(ParametersAnswer.model_construct(zone_instance_types=zones))
 
 
-def _read(claim: CapacityClaim) -> ClaimRead:
+def _read(claim: CapacityClaim, notices: Sequence[Notice]) -> ClaimRead:
     return ClaimRead.model_construct(
         spec=ClaimSpecRead.model_construct(
             id=claim.id,
@@ -251,7 +272,21 @@ def _read(claim: CapacityClaim) -> ClaimRead:
             allocated_instances=claim.allocated,
             pending_instances=claim.pending,
             status=claim.status.value,
+            maintenances=[_notice(notice) for notice in notices] or None,
         ),
+    )
+
+
+def _notice(notice: Notice) -> ClaimNoticeRead:
+    maintenance = notice.maintenance
+    return ClaimNoticeRead.model_construct(
+        id=maintenance.id,
+        status=maintenance.status,
+        start_time=timestamp(maintenance.start),
+        end_time=timestamp(maintenance.end),
+        reason=maintenance.reason,
+        hosts=list(notice.hosts),
+        forced_time=timestamp(maintenance.force.takes_effect_at) if maintenance.force else None,
     )
 
 

@@ -12,6 +12,7 @@ from gpu_capacity.capacity_claims.api.models import (
     parameters_view,
     quotas_view,
 )
+from gpu_capacity.capacity_claims.read import notices_of
 from gpu_capacity.errors import InvalidRequest, NotFound
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.call import Reply
@@ -24,18 +25,25 @@ if TYPE_CHECKING:
 
     from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.capacity_claims.resources import Resources
+    from gpu_capacity.holders.notices import Needs as NoticesNeeds
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.http.call import Call
 
 
 def one_claim(claim: CapacityClaim) -> Reply:
-    """200 with a claim."""
+    """200 with a claim, as a request has left it."""
     return Reply(HTTPStatus.OK, claim_view(claim), NO_CACHE)
 
 
-def many_claims(page: Page, claims: Sequence[CapacityClaim]) -> Reply:
+def shown_claim(call: Call[NoticesNeeds], claim: CapacityClaim) -> Reply:
+    """200 with a claim and the maintenances that are about its hosts."""
+    return Reply(HTTPStatus.OK, claim_view(claim, notices_of(call.services, [claim])[0]), NO_CACHE)
+
+
+def many_claims(call: Call[NoticesNeeds], page: Page, claims: Sequence[CapacityClaim]) -> Reply:
     """200 with a page of claims; a ``Link`` header leads to the next page, if there is one."""
-    views, link = cut(page, claims, claim_entry)
+    noticed = dict(zip((c.id for c in claims), notices_of(call.services, claims), strict=True))
+    views, link = cut(page, claims, lambda claim: claim_entry(claim, noticed[claim.id]))
     return Reply(HTTPStatus.OK, {"capacityClaims": views}, NO_CACHE | link)
 
 

@@ -36,6 +36,7 @@ from gpu_capacity.reservations.api.models import (
     ProjectScopedMetadataRead,
     ResourceMetadata,
 )
+from gpu_capacity.reservations.api.notices import NoticeRead, notices_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -296,6 +297,9 @@ class PlacementStatusRead(Body):
     max_unavailable: int | None = Field(
         None, ge=0, description="How many servers may be rebuilt at a time; 0 with `Manual`."
     )
+    maintenances: list[NoticeRead] | None = Field(
+        None, description="Work that is planned or under way on some of its hosts."
+    )
     leaving_hosts: list[LeavingHost] | None = Field(
         None, description="Hosts that servers have left, as long as the provider has not let go of them."
     )
@@ -335,6 +339,12 @@ def placement_view(observed: ObservedPlacement) -> dict[str, Any]:
                 in_flight_count=counts.in_flight if counts else None,
                 stalled_count=counts.stalled if counts else None,
                 max_unavailable=placement.max_unavailable,
+                maintenances=notices_read(
+                    observed.notices,
+                    placement.organization_id,
+                    placement.reservation_id,
+                    placement.reservation_life,
+                ),
                 leaving_hosts=[_leaving_read(leaving) for leaving in placement.leaving] or None,
             ),
         )

@@ -19,6 +19,7 @@ from gpu_capacity.reservations.api.details import (
     explain_health,
     explain_provisioning,
 )
+from gpu_capacity.reservations.api.notices import NoticeRead, notices_read
 from gpu_capacity.reservations.api.units import HostRead, host_read
 from gpu_capacity.reservations.record import (
     DESCRIPTION_BYTES_MAX,
@@ -196,6 +197,9 @@ class ReservationStatusRead(Body):
     topology_hash: str | None = None
     topology_observed_at: Timestamp | None = None
     message: str | None = None
+    maintenances: list[NoticeRead] | None = Field(
+        default=None, description="Work that is planned or under way on some of its hosts."
+    )
 
 
 class ReservationRead(Body):
@@ -338,6 +342,9 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 topology_hash=observed.topology_hash,
                 topology_observed_at=timestamp(observed.observed_at),
                 message=reservation.failure if reservation.is_shown else CLAIMING,
+                maintenances=notices_read(
+                    observed.notices, reservation.organization_id, reservation.id, reservation.life
+                ),
             ),
         )
     )

@@ -26,6 +26,7 @@ from gpu_capacity.accounts.account import SAFE_INTEGER_BITS
 from gpu_capacity.accounts.api.body import VmBody
 from gpu_capacity.http.rendering import Timestamp, timestamp
 from gpu_capacity.http.text_sizes import printable
+from gpu_capacity.inventory.maintenances import MaintenanceStatus  # noqa: TC001 - pydantic reads it
 from gpu_capacity.plain_numbers import whole
 from gpu_capacity.vms.prices import rates_of
 from gpu_capacity.vms.record import STORAGE_GB_MIN, RentalType, VmStatus
@@ -33,6 +34,8 @@ from gpu_capacity.vms.record import STORAGE_GB_MIN, RentalType, VmStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gpu_capacity.holders.notices import Notice
+    from gpu_capacity.inventory.maintenances import Maintenance
     from gpu_capacity.providers.port import Usage
     from gpu_capacity.vms.offers import NodeOffer
     from gpu_capacity.vms.prices import PriceList, Quote, Rates
@@ -137,6 +140,21 @@ def _if_and_only_if(value: Value | None, info: ValidationInfo, field: str, word:
     return value
 
 
+class VmNoticeRead(VmBody):
+    """A maintenance that is about the node of a VM; beyond the published contract."""
+
+    model_config = ConfigDict(title="VmMaintenance")
+
+    id: str
+    status: MaintenanceStatus
+    starts_at: Timestamp
+    ends_at: Timestamp
+    reason: str
+    forced_at: Timestamp | SkipJsonSchema[None] = Field(
+        None, description="From when on the node is taken although VMs are on it"
+    )
+
+
 class VmRead(VmBody):
     """A VM. Rates are those of the price list as it is now, for a VM that runs."""
 
@@ -176,6 +194,9 @@ class VmRead(VmBody):
         description="Why the VM has a notice, or is interrupted; null otherwise"
     )
     failure_reason: str | None = Field(description="Why the start of the VM failed, or is being given up")
+    maintenances: list[VmNoticeRead] | SkipJsonSchema[None] = Field(
+        None, description="Work that is planned or under way on its node; only where a VM or the list is read"
+    )
 
 
 class CalculateReservation(VmBody):
@@ -261,7 +282,7 @@ class OfferFilter(VmBody):
     gpu_count: Annotated[int, Field(ge=1, le=8), BeforeValidator(_written)] | None = None
 
 
-def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
+def vm_view(vm: Vm, prices: PriceList, usage: Usage | None, notices: Sequence[Notice] = ()) -> dict[str, Any]:
     """A VM as JSON. Unknown fields are null; usage that the provider does not know is left out."""
     rates = rates_of(prices, vm.gpu_type, vm.gpu_count, vm.storage_gb, vm.rental_type, vm.reservation_months)
     return as_json(
@@ -286,6 +307,7 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             auto_restart=vm.auto_restart,
             **_rates(rates),
             **_measured(usage),
+            **_noticed(notices),
             cpu_model=vm.cpu_model,
             pcie_gen=vm.pcie_gen,
             reserved_until=timestamp(vm.reserved_until),
@@ -293,6 +315,22 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             interruption_reason=PREEMPTED if vm.is_preempted else None,
             failure_reason=vm.failure,
         )
+    )
+
+
+def _noticed(notices: Sequence[Notice]) -> dict[str, Any]:
+    return {"maintenances": [_notice(notice.maintenance) for notice in notices]} if notices else {}
+
+
+def _notice(maintenance: Maintenance) -> VmNoticeRead:
+    forced = {} if maintenance.force is None else {"forced_at": timestamp(maintenance.force.takes_effect_at)}
+    return VmNoticeRead.model_construct(
+        id=maintenance.id,
+        status=maintenance.status,
+        starts_at=timestamp(maintenance.start),
+        ends_at=timestamp(maintenance.end),
+        reason=maintenance.reason,
+        **forced,
     )
 
 

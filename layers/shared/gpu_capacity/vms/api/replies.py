@@ -29,7 +29,7 @@ from gpu_capacity.vms.api.models import (
 )
 from gpu_capacity.vms.login import LoginRequest
 from gpu_capacity.vms.prices import quote_of
-from gpu_capacity.vms.read import usage_of
+from gpu_capacity.vms.read import notices_of, usage_of
 from gpu_capacity.vms.record import PageOfVms, RentalType
 from gpu_capacity.vms.request import VmRequest
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Protocol
 
+    from gpu_capacity.holders.notices import Needs as NoticesNeeds
+    from gpu_capacity.holders.notices import Notice
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.roles import HasTelemetry, HasVmProvider
     from gpu_capacity.http.call import Call, OpenCall
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
 
     class Shown(HasPrices, HasTelemetry, HasVmProvider, Protocol):
         """What the views of VMs need."""
+
+    class Noticed(Shown, NoticesNeeds, Protocol):
+        """What the views of VMs with maintenances need."""
 
     class Offered(HasPrices, HasTemplates, Protocol):
         """What requests are checked against."""
@@ -61,6 +66,11 @@ Query = TypeVar("Query", bound=BaseModel)
 def vm_reply(call: Call[Shown], vm: Vm) -> Reply:
     """200 with a VM."""
     return Reply(HTTPStatus.OK, _views(call, [vm])[0], NO_CACHE)
+
+
+def vm_shown(call: Call[Noticed], vm: Vm) -> Reply:
+    """200 with a VM and the maintenances that are about its node."""
+    return Reply(HTTPStatus.OK, _views(call, [vm], notices_of(call.services, [vm]))[0], NO_CACHE)
 
 
 def vm_created(call: Call[Shown], vm: Vm, *, dry_run: bool) -> Reply:
@@ -90,7 +100,7 @@ def _list_of(call: Call[object], statuses: frozenset[VmStatus] | None) -> tuple[
     return ("vms", account_for(call).organization_id, "", *sorted(statuses or ()))
 
 
-def vms_reply(call: Call[Shown], page: PageOfVms, vms: Sequence[Vm]) -> Reply:
+def vms_reply(call: Call[Noticed], page: PageOfVms, vms: Sequence[Vm]) -> Reply:
     """200 with a plain array of VMs; if the page is full, a ``Link`` header leads to the next one."""
     headers = NO_CACHE
     if len(vms) == page.limit:
@@ -98,12 +108,15 @@ def vms_reply(call: Call[Shown], page: PageOfVms, vms: Sequence[Vm]) -> Reply:
         statuses = [("status", status.value) for status in sorted(page.statuses or ())]
         cursor = cursor_of((last.age, last.organization_id), _list_of(call, page.statuses))
         headers = NO_CACHE | next_link([*statuses, (LIMIT, str(page.limit)), (CURSOR, cursor)])
-    return Reply(HTTPStatus.OK, _views(call, vms), headers)
+    return Reply(HTTPStatus.OK, _views(call, vms, notices_of(call.services, vms)), headers)
 
 
-def _views(call: Call[Shown], vms: Sequence[Vm]) -> list[dict[str, Any]]:
-    usage = _usage(call, vms)
-    return [vm_view(vm, call.services.prices, usage.get(vm.id)) for vm in vms]
+def _views(
+    call: Call[Shown], vms: Sequence[Vm], noticed: Sequence[Sequence[Notice]] | None = None
+) -> list[dict[str, Any]]:
+    usage, prices = _usage(call, vms), call.services.prices
+    found = noticed if noticed is not None else [()] * len(vms)
+    return [vm_view(vm, prices, usage.get(vm.id), about) for vm, about in zip(vms, found, strict=True)]
 
 
 def _usage(call: Call[Shown], vms: Sequence[Vm]) -> Mapping[str, Usage]:

@@ -17,13 +17,13 @@ export PYTHONPYCACHEPREFIX := $(abspath $(VENVS))/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
-  cli token event sync fleet-check cordon quota api-key audit openapi setup setup-stack setup-dev lock clean
+  cli token event sync fleet-check cordon quota api-key audit openapi setup setup-stack setup-ironic setup-dev lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: setup-stack ## the whole application on this machine, on http://127.0.0.1:3000 (PORT= STATE= ARGS=)
-	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" $(ARGS)
+run: setup-stack $(if $(filter ironic,$(PROVIDER)),setup-ironic) ## the whole application on this machine, on http://127.0.0.1:3000 (PROVIDER=ironic over a real Ironic; PORT= STATE= ARGS=)
+	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" --provider "$(PROVIDER)" $(ARGS)
 
 test: setup ## every test (ARGS= for pytest)
 	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
@@ -126,6 +126,10 @@ cli: ## the command line gpucap, in .venvs/cli/bin (pipx install ./cli puts it o
 	@$(HAVE_PYTHON)
 	@$(PYTHON) tools/set_up.py cli
 	@$(VENVS)/cli/bin/gpucap --version
+
+setup-ironic:
+	@$(HAVE_PYTHON)
+	@$(PYTHON) tools/set_up.py ironic
 
 setup-dev:
 	@$(HAVE_PYTHON)

@@ -98,6 +98,19 @@ def sample_fleet(sequence: int = 1) -> dict[str, Any]:
     }
 
 
+def metal_fleet() -> dict[str, Any]:
+    """Return one region of it, us-tex-1, with its first pod of racks and its first of machines: 176 hosts."""
+    document = sample_fleet()
+    (texas,) = (region for region in document["regions"] if region["id"] == "us-tex-1")
+    flavors = [offering["flavorId"] for offering in texas["offerings"]]
+    pods = [next(pod for pod in texas["pods"] if pod["flavorId"] == flavor) for flavor in flavors]
+    return {
+        **document,
+        "flavors": [flavor for flavor in document["flavors"] if flavor["id"] in flavors],
+        "regions": [{**texas, "pods": pods}],
+    }
+
+
 def _gb300(flavor_id: str) -> dict[str, Any]:
     return {
         "id": flavor_id,

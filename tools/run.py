@@ -8,8 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
-from tools.local_stack.launch import Options, run
-from tools.local_stack.state import DEFAULT_STATE, ROOT
+from tools.local_stack.launch import IRONIC, SIMULATED, Options, run
+from tools.local_stack.state import DEFAULT_STATE, IRONIC_STATE, ROOT
 from tools.template_parameters import check_names
 from tools.whole_numbers import whole
 
@@ -22,7 +22,12 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument(
         "--port", default="", help="port on loopback, 0 for any free one (PORT=, default 3000)"
     )
-    parser.add_argument("--state", default="", help="state folder (STATE=, default .local)")
+    parser.add_argument(
+        "--state", default="", help="state folder (STATE=, default .local, or .local/ironic with ironic)"
+    )
+    parser.add_argument(
+        "--provider", default="", help="what holds hosts: simulated or ironic (PROVIDER=, default simulated)"
+    )
     parser.add_argument(
         "--venvs", default="", help="folder of the virtual environments (VENVS=, default .venvs)"
     )
@@ -39,12 +44,16 @@ def parse(arguments: list[str]) -> Options:
         raise LaunchError("--parameter takes NAME=VALUE")
     parameters = dict(text.split("=", 1) for text in found.parameter)
     check_names(parameters, ROOT / "template.yaml")
+    provider = found.provider or SIMULATED
+    if provider not in (SIMULATED, IRONIC):
+        raise LaunchError(f"PROVIDER must be {SIMULATED} or {IRONIC}")
     return Options(
         port=whole("PORT", found.port or "3000", 0, PORT_MAX),
-        state=Path(found.state or DEFAULT_STATE),
+        state=Path(found.state or (IRONIC_STATE if provider == IRONIC else DEFAULT_STATE)),
         venvs=Path(found.venvs or ROOT / ".venvs"),
         parameters=parameters,
         seed=not found.no_seed,
+        provider=provider,
     )
 
 

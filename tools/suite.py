@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MEANWHILE: Final[tuple[tuple[str, ...], ...]] = (
-    ("dev", "-n", "2", "tests/e2e"),
-    ("dev", "-m", "ironic", "tests/contract/providers"),
+    ("dev", "-n", "2", "-m", "not ironic", "tests/e2e"),
+    ("dev", "-m", "ironic", "tests/e2e", "tests/contract/providers"),
 )
 OTHERS: Final[tuple[tuple[str, ...], ...]] = (
     (

@@ -6,6 +6,8 @@ put back there as well. Through the API both take seconds for each machine.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import sqlite3
 import time
@@ -43,10 +45,18 @@ class Machines:
         self._path = database
         self._http = requests.Session()
 
-    def enrol(self, names: Iterable[str], columns_of: Mapping[str, Mapping[str, object]]) -> None:
+    def enrol(
+        self,
+        names: Iterable[str],
+        columns_of: Mapping[str, Mapping[str, object]],
+        extra_of: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
         """Make machines that are available and switched off, each with the addresses of its future server.
 
-        ``columns_of`` has columns of Ironic's table of nodes that differ, by name of the machine.
+        Args:
+            names: of the machines.
+            columns_of: columns of Ironic's table of nodes that differ, by name of the machine.
+            extra_of: what stands in ``extra`` besides the addresses, by name.
         """
         self._enrol_model()
         with self._changing() as database:
@@ -57,6 +67,7 @@ class Machines:
                     "private_ip": f"10.64.{number // 250}.{number % 250 + 1}",
                     "public_ip": f"198.18.{number // 250}.{number % 250 + 1}",
                     "mac_address": f"02:00:00:00:{number // 256:02x}:{number % 256:02x}",
+                    **(extra_of or {}).get(name, {}),
                 }
                 database.execute(
                     f"INSERT INTO nodes (uuid, name, extra, {copied}) "  # noqa: S608 - names of columns
@@ -66,6 +77,8 @@ class Machines:
                 for column, value in columns_of.get(name, {}).items():
                     changed = f"UPDATE nodes SET {column} = ? WHERE name = ?"  # noqa: S608 - a name of a column
                     database.execute(changed, (value, name))
+        self._ask("DELETE", f"/v1/nodes/{_MODEL}", None)
+        with self._changing() as database:
             database.execute("CREATE TABLE enrolled AS SELECT * FROM nodes")
 
     def put_back(self) -> None:
@@ -89,19 +102,14 @@ class Machines:
         (row,) = self._rows("SELECT * FROM nodes WHERE name = ? OR name LIKE ?", host_id, f"{host_id}~%")
         return row
 
+    def config_drive(self, host_id: str) -> bytes:
+        """The image of the config drive that a machine has booted with, which Ironic's API does not show."""
+        image = json.loads(self.state(host_id)["driver_internal_info"])["rack_config_drive"]
+        return gzip.decompress(base64.b64decode(image))
+
     def allocations(self) -> list[dict[str, Any]]:
         """Every allocation."""
         return self._rows("SELECT * FROM allocations")
-
-    def switch_on(self, host_ids: Iterable[str]) -> None:
-        """Switch machines on that have booted. Real ones are on then; a fake one stays as it was."""
-        with self._changing() as database:
-            for host_id in host_ids:
-                database.execute(
-                    "UPDATE nodes SET power_state = 'power on' "
-                    "WHERE provision_state = 'active' AND (name = ? OR name LIKE ?)",
-                    (host_id, f"{host_id}~%"),
-                )
 
     def wait_until_idle(self) -> None:
         """Wait until Ironic is at work on nothing."""
@@ -116,6 +124,7 @@ class Machines:
 
     def _enrol_model(self) -> None:
         body = {"name": _MODEL, "driver": "fake-hardware", "resource_class": RESOURCE_CLASS}
+        body |= {"deploy_interface": "rack", "power_interface": "rack"}
         self._ask("POST", "/v1/nodes", body)
         self._ask("PUT", f"/v1/nodes/{_MODEL}/states/provision", {"target": "manage"})
         self._wait_for("manageable")
@@ -127,7 +136,7 @@ class Machines:
     def _wait_for(self, provision_state: str) -> None:
         self.wait_until(lambda: self.state(_MODEL)["provision_state"] == provision_state and not self.busy())
 
-    def _ask(self, method: str, path: str, body: dict[str, Any]) -> None:
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> None:
         answer = self._http.request(
             method, self.url + path, json=body, headers=_HEADERS, timeout=_REQUEST_SECONDS
         )

@@ -53,7 +53,6 @@ class Proxy:
         is_out_of_reach: no request is let through, and none is answered.
         lost: whether a request disappears on its way: it is kept, and answered by a closed connection.
         rewritten: what a request is replaced by before it is sent on.
-        before_changes: waits until Ironic can take a change. Changes go to it one at a time.
         rivals: each runs once before a change is sent on.
         sent: all changes, the lost ones included.
         missing: the changes that were lost.
@@ -64,7 +63,6 @@ class Proxy:
     is_out_of_reach: bool = False
     lost: Callable[[Sent], bool] = lambda _: False
     rewritten: Callable[[Sent], Sent] = lambda sent: sent
-    before_changes: Callable[[], object] = lambda: None
     rivals: list[Callable[[], object]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     missing: list[Sent] = field(default_factory=list)
@@ -101,7 +99,6 @@ class Proxy:
                 self.missing.append(request)
                 return None
             with self._one_at_a_time:
-                self.before_changes()
                 return self.send(request)
         return self.send(request)
 

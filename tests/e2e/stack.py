@@ -18,7 +18,7 @@ from tools.local_stack.launch import clients
 from tools.local_stack.temporary import temporary_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tools.local_stack.state import State
 
@@ -134,8 +134,8 @@ class FleetManager:
 
 
 @contextlib.contextmanager
-def running_stack(folder: Path, **parameters: str) -> Iterator[Stack]:
+def running_stack(folder: Path, options: Sequence[str] = (), **parameters: str) -> Iterator[Stack]:
     """Start the stack on a free port with a state folder of its own; end it with SIGTERM."""
     venvs = ROOT / os.environ.get("VENVS", ".venvs")
-    with temporary_stack(folder, venvs, parameters) as (url, state):
+    with temporary_stack(folder, venvs, parameters, options) as (url, state):
         yield Stack(url, state)

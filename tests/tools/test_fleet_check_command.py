@@ -11,7 +11,8 @@ import pytest
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.providers.ironic import feed as ironic_feed
 from testkit.fleet import documents
-from testkit.fleet.machines import catalogue_of, machines_of
+from testkit.fleet.machines import machines_of
+from testkit.fleet.places import catalogue_of
 from testkit.fleet.world import FleetWorld
 from testkit.netbox import running_netbox
 from testkit.world import HOLDERS, INVENTORY

@@ -62,7 +62,9 @@ def test_the_suite_runs_the_story_and_all_other_tests_with_the_given_arguments(
     assert main([str(folder), "-k", "some name"]) == 0
 
     assert (folder / "story.arguments").read_text().endswith(" tests/e2e -k some name\n")
-    assert (folder / "ironic.arguments").read_text() == "-m ironic tests/contract/providers -k some name\n"
+    story = "tests/e2e tests/contract/providers -k some name\n"
+    assert (folder / "ironic.arguments").read_text() == f"-m ironic {story}"
+    assert "-m not ironic" in (folder / "story.arguments").read_text()
     assert " -m not ironic " in (folder / "rest.arguments").read_text()
     assert (folder / "rest.arguments").read_text().endswith(" tests -k some name\n")
     assert (folder / "benchmarks.arguments").read_text().endswith(" tests/benchmarks -k some name\n")

@@ -39,6 +39,11 @@ class Environments:
         """The interpreter that runs the emulator and, inside it, the functions."""
         return self.folder / "emulator" / "bin" / "python"
 
+    @property
+    def ironic_python(self) -> Path:
+        """The interpreter that runs Ironic."""
+        return self.folder / "ironic" / "bin" / "python"
+
     def path(self) -> str:
         """Return PATH with the emulator's interpreter first: `sam build` looks there for the runtime's."""
         return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])

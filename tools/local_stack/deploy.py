@@ -132,12 +132,19 @@ def sam_deploy(state: State, environments: Environments, build: Build, values: M
             "--no-fail-on-empty-changeset",
             "--no-progressbar",
             "--parameter-overrides",
-            *(f"{name}={value}" for name, value in values.items()),
+            *(override(name, value) for name, value in values.items()),
         ],
         log=state.logs / "deploy.log",
         environment=client_environment(values["AwsEndpointUrl"]) | {"SAM_CLI_TELEMETRY": "0"},
         root=ROOT,
     )
+
+
+def override(name: str, value: str) -> str:
+    """Return a parameter as `sam deploy` reads it, which splits at blanks outside of quotes."""
+    if not any(blank in value for blank in " \t\n"):
+        return f"{name}={value}"
+    return '{}="{}"'.format(name, value.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def remove_remains(cloudformation: "CloudFormationClient") -> None:

@@ -69,14 +69,14 @@ def is_free(port: int) -> bool:
     return True
 
 
-def usual_port(state: State) -> int:
-    """Return the port of the last run if it is free, else another one.
+def usual_port(state: State, note: str) -> int:
+    """Return the port of the last run, which is in a note, if it is free, else another one.
 
-    Deployed functions have the emulator's address in their environment, so a new port needs a new deployment.
+    Deployed functions have addresses in their environment, so a new port needs a new deployment.
     """
-    remembered = state.read_notes().get("emulatorPort")
+    remembered = state.read_notes().get(note)
     port = remembered if isinstance(remembered, int) and is_free(remembered) else free_port()
-    state.remember(emulatorPort=port)
+    state.remember(**{note: port})
     return port
 
 
@@ -87,7 +87,7 @@ def running(state: State, python: Path) -> Iterator[Emulator]:
     Raises:
         LaunchError: it does not start, or does not stop.
     """
-    port = usual_port(state)
+    port = usual_port(state, "emulatorPort")
     for folder in (state.emulator, state.logs):
         folder.mkdir(parents=True, exist_ok=True)
     empty(state.scratch)

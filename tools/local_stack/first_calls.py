@@ -5,10 +5,13 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tools.local_stack import issuer
 from tools.local_stack.state import DEFAULT_STATE, ROOT, State
+
+if TYPE_CHECKING:
+    from tools.local_stack.metal import Metal
 
 # The organization of the printed token and calls.
 DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
@@ -45,6 +48,7 @@ _CLAIM: Final = {
         "capacityType": "CAPACITY_TYPE_CUSTOMER",
     }
 }
+_METAL_CLAIM: Final = {"resources": {**_CLAIM["resources"], "zones": ["us-tex-1"]}}
 _VM: Final = {"node": "vm05", "gpu_type": "4090", "gpu_count": 2, "storage_gb": 100, "template_vmid": 101}
 
 _API_KEY: Final = {"name": "first", "scopes": ["read_only"]}
@@ -55,7 +59,7 @@ _EXPANDED: Final = "'\"$ID\"'"
 _KEY = r'''"{\"label\": \"first\", \"ssh_public_key\": \"$(cat $KEY.pub)\"}"'''
 
 
-def how_to_use(state: State, url: str) -> str:
+def how_to_use(state: State, url: str, machines: "Metal | None" = None) -> str:
     """Return a token and calls to copy into a shell, one API after the other."""
     token = issuer.mint(state.issuer_key, organization=DEVELOPER_ORGANIZATION, project=DEVELOPER_PROJECT)
     return "\n".join(
@@ -63,45 +67,16 @@ def how_to_use(state: State, url: str) -> str:
             "",
             f"# a token (12 hours; `make -s token ORG= PROJECT={_naming(state)}` makes others)",
             f"TOKEN={token}",
+            *(() if machines is None else ("", "# the nodes, in another shell", machines.listing)),
             "",
             "# the command line: log it in, and go on with `gpucap --help`",
             login_line(state, url),
             "gpucap units list",
             "",
-            "# reservations: what each region offers",
-            f"{_CURL} {url}/api/v2/reservation-units",
-            "# reserve two adjacent racks",
-            _keeping("ID", f"{_sending(_RESERVATION)} {url}/api/v2/reservations", '["metadata"]["id"]'),
-            "# watch it become provisioned",
-            f"{_CURL} {url}/api/v2/reservations/$ID",
+            *_reserving(url),
             "",
-            "# when it is: boot servers on four of its hosts, two in each rack",
-            _keeping("PLACEMENT", f"{_sending(_PLACEMENT)} {url}/api/v2/placements", '["metadata"]["id"]'),
-            "# watch them; each has an address when it is Running",
-            f"{_CURL} {url}/api/v2/placements/$PLACEMENT",
-            f"{_CURL} {url}/api/v2/placements/$PLACEMENT/servers",
-            "# networks, images and the like that a placement may name, by name or id",
-            *(f"#   {line}" for line in _neighbours()),
-            "",
-            "# capacity claims: 20 single instances, in the first zone as far as possible, then in the next",
-            f"{_sending(_CLAIM)} {url}/v1alpha1/inference/capacityclaims",
-            "",
-            "# VMs: what nodes have free, without a token",
-            f"curl -s '{url}/search?gpu_type={_VM['gpu_type']}'",
-            "# the templates for their disks",
-            f"{_CURL} {url}/templates",
-            "# an API key, which reads VMs as the token does; it is shown only here",
-            f"{_sending(_API_KEY)} {url}/auth/api-key",
-            "# add an SSH key to the account, a new one here",
-            "KEY=$(mktemp -d)/key && ssh-keygen -q -t ed25519 -N '' -C first -f $KEY",
-            f"{_CURL} {_JSON} -d {_KEY} {url}/ssh-keys",
-            "# rent two GPUs of a node, and watch them become running",
-            _keeping("VM", f"{_sending(_VM)} {url}/vms", '["id"]'),
-            f"{_CURL} {url}/vms/$VM",
-            "# when it runs: stop it (the disk stays), start it again, or delete it",
-            f"{_CURL} -X POST {url}/vms/$VM/stop",
-            f"{_CURL} -X POST {url}/vms/$VM/start",
-            f"{_CURL} -X DELETE {url}/vms/$VM",
+            *_claiming(url, _CLAIM if machines is None else _METAL_CLAIM),
+            *(() if machines else ("", *_renting(url))),
             "",
             f"Ctrl-C stops the stack and keeps its state ({_forgetting(state)} deletes it).",
         )
@@ -117,6 +92,47 @@ def login_line(state: State, url: str) -> str:
         f"gpucap login --profile local --address {url} --token-command {source} "
         f"--organization {DEVELOPER_ORGANIZATION} --project {DEVELOPER_PROJECT}"
     )
+
+
+def _reserving(url: str) -> Iterator[str]:
+    yield "# reservations: what each region offers"
+    yield f"{_CURL} {url}/api/v2/reservation-units"
+    yield "# reserve two adjacent racks"
+    yield _keeping("ID", f"{_sending(_RESERVATION)} {url}/api/v2/reservations", '["metadata"]["id"]')
+    yield "# watch it become provisioned"
+    yield f"{_CURL} {url}/api/v2/reservations/$ID"
+    yield ""
+    yield "# when it is: boot servers on four of its hosts, two in each rack"
+    yield _keeping("PLACEMENT", f"{_sending(_PLACEMENT)} {url}/api/v2/placements", '["metadata"]["id"]')
+    yield "# watch them; each has an address when it is Running"
+    yield f"{_CURL} {url}/api/v2/placements/$PLACEMENT"
+    yield f"{_CURL} {url}/api/v2/placements/$PLACEMENT/servers"
+    yield "# networks, images and the like that a placement may name, by name or id"
+    yield from (f"#   {line}" for line in _neighbours())
+
+
+def _claiming(url: str, claim: dict[str, Any]) -> Iterator[str]:
+    yield "# capacity claims: 20 single instances, in the first zone as far as possible, then in the next"
+    yield f"{_sending(claim)} {url}/v1alpha1/inference/capacityclaims"
+
+
+def _renting(url: str) -> Iterator[str]:
+    yield "# VMs: what nodes have free, without a token"
+    yield f"curl -s '{url}/search?gpu_type={_VM['gpu_type']}'"
+    yield "# the templates for their disks"
+    yield f"{_CURL} {url}/templates"
+    yield "# an API key, which reads VMs as the token does; it is shown only here"
+    yield f"{_sending(_API_KEY)} {url}/auth/api-key"
+    yield "# add an SSH key to the account, a new one here"
+    yield "KEY=$(mktemp -d)/key && ssh-keygen -q -t ed25519 -N '' -C first -f $KEY"
+    yield f"{_CURL} {_JSON} -d {_KEY} {url}/ssh-keys"
+    yield "# rent two GPUs of a node, and watch them become running"
+    yield _keeping("VM", f"{_sending(_VM)} {url}/vms", '["id"]')
+    yield f"{_CURL} {url}/vms/$VM"
+    yield "# when it runs: stop it (the disk stays), start it again, or delete it"
+    yield f"{_CURL} -X POST {url}/vms/$VM/stop"
+    yield f"{_CURL} -X POST {url}/vms/$VM/start"
+    yield f"{_CURL} -X DELETE {url}/vms/$VM"
 
 
 def _neighbours() -> Iterator[str]:

@@ -15,12 +15,14 @@ import boto3
 from botocore.config import Config
 
 from testkit.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
-from tools.local_stack import build, deploy, emulator, issuer, routes, sample_data
+from tools.local_stack import build, deploy, emulator, issuer, metal, routes, sample_data
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.first_calls import how_to_use
 from tools.local_stack.memory import Memory
 from tools.local_stack.proxy import Server, Upstream
 from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write_json
+
+SIMULATED, IRONIC = "simulated", "ironic"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Options:
     """Template parameters in addition to those of every local stack."""
     seed: bool = True
     """Whether the sample fleet is loaded and the sample tenant's reservations are made."""
+    provider: str = SIMULATED
+    """What holds hosts: ``simulated``, or ``ironic`` for an Ironic that runs beside the emulator."""
 
 
 class Progress:
@@ -69,14 +73,21 @@ def run(options: Options) -> None:
         print("starting the local stack", file=sys.stderr)
         state.running.unlink(missing_ok=True)
         environments = build.Environments(options.venvs.resolve())
-        for tool in (environments.sam, environments.emulator_python):
+        needed = [environments.sam, environments.emulator_python]
+        needed += [environments.ironic_python] if options.provider == IRONIC else []
+        for tool in needed:
             if not tool.exists():
                 raise LaunchError(f"{tool} is missing: run `make setup`")
         issuer.ensure_key(state.issuer_key)
         with contextlib.ExitStack() as stack:
             with progress.step("starting the emulator"):
                 running = stack.enter_context(emulator.running(state, environments.emulator_python))
-            upstream, deployed, promised = bring_up(options, state, environments, running, progress)
+            machines = None
+            if options.provider == IRONIC:
+                with progress.step("starting Ironic") as note:
+                    machines, new = stack.enter_context(metal.running(state, environments.ironic_python))
+                    note("nodes enrolled" if new else "unchanged")
+            upstream, deployed, promised = bring_up(options, state, environments, running, progress, machines)
             stack.enter_context(server.serving(Upstream(upstream, partial(routes.answering, promised))))
             stack.callback(state.running.unlink, missing_ok=True)
             api, stage = deployed.api()
@@ -89,10 +100,11 @@ def run(options: Options) -> None:
                     "restApiId": api,
                     "stage": stage,
                     "outputs": dict(deployed.outputs),
+                    **({} if machines is None else {"ironicUrl": machines.url}),
                 },
             )
             print(f"ready {server.url}", flush=True)
-            print(how_to_use(state, server.url), flush=True)
+            print(how_to_use(state, server.url, machines), flush=True)
             wait(running)
 
 
@@ -102,6 +114,7 @@ def bring_up(
     environments: build.Environments,
     running: emulator.Emulator,
     progress: Progress,
+    machines: metal.Metal | None,
 ) -> tuple[str, deploy.Stack, list[routes.Route]]:
     """Build, deploy and fill the stack; return the API's address in the emulator, the stack, its routes."""
     connect = clients(running.url)
@@ -109,7 +122,8 @@ def bring_up(
         built, new = build.ensure_build(state, environments)
         note("built" if new else "unchanged")
     with progress.step("deploying it to the emulator (sam deploy)") as note:
-        values = deploy.parameters(state, running.url, options.parameters)
+        of_machines = {} if machines is None else machines.parameters
+        values = deploy.parameters(state, running.url, {**of_machines, **options.parameters})
         stack, new = deploy.ensure_deployed(
             state,
             environments,
@@ -126,18 +140,26 @@ def bring_up(
     api, stage = stack.api()
     upstream = f"{running.url}/_aws/execute-api/{api}/{stage}"
     if options.seed:
-        fill(state, stack, upstream, connect, progress)
+        with progress.step("loading the sample fleet") as note:
+            note(load_fleet(stack, connect, machines))
+    if options.seed and machines is None:
+        hold(state, upstream, connect, progress)
     return upstream, stack, routes.promised(built.template)
 
 
-def fill(
-    state: State, stack: deploy.Stack, upstream: str, connect: Callable[[str], Any], progress: Progress
-) -> None:
-    """Load the sample fleet, sync, and reserve for the sample tenant (once for each stack)."""
-    with progress.step("loading the sample fleet") as note:
-        new = sample_data.upload_fleet(connect("s3"), stack.output("FleetBucketName"), sample_fleet())
-        answer = sample_data.sync(connect("lambda"), stack.output("SyncInventoryFunctionName"))
-        note(json.loads(answer).get("refused") or ("loaded" if new else "unchanged"))
+def load_fleet(stack: deploy.Stack, connect: Callable[[str], Any], machines: metal.Metal | None) -> str:
+    """Publish the sample fleet, or the catalogue of the machines, and sync; return the outcome."""
+    s3, bucket = connect("s3"), stack.output("FleetBucketName")
+    if machines is None:
+        new = sample_data.upload(s3, bucket, sample_fleet())
+    else:
+        new = sample_data.upload(s3, bucket, metal.catalogue(), sample_data.CATALOGUE_OBJECT)
+    answer = sample_data.sync(connect("lambda"), stack.output("SyncInventoryFunctionName"))
+    return json.loads(answer).get("refused") or ("loaded" if new else "unchanged")
+
+
+def hold(state: State, upstream: str, connect: Callable[[str], Any], progress: Progress) -> None:
+    """Reserve for the sample tenant (once for each stack)."""
     # Only once: a deleted sample reservation must not come back on the next start.
     memory = Memory(connect("ssm"))
     if memory.read().get("sampleReservations"):

@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 FLEET_OBJECT = "fleet.json"
+CATALOGUE_OBJECT = "catalogue.json"
 DIGEST = "sample-sha256"
 SETTLE_SECONDS_MAX = 120
 POLL_SECONDS = 0.3
 
 
-def upload_fleet(s3: "S3Client", bucket: str, document: Mapping[str, Any]) -> bool:
-    """Put the sample fleet document in the bucket; False if this one was uploaded before.
+def upload(s3: "S3Client", bucket: str, document: Mapping[str, Any], name: str = FLEET_OBJECT) -> bool:
+    """Put a sample document in the bucket; False if this one was uploaded before.
 
     An object that was edited since then is not replaced until the sample itself changes.
     """
     body = json.dumps(document, separators=(",", ":")).encode()
     digest = hashlib.sha256(body).hexdigest()
     try:
-        known = s3.head_object(Bucket=bucket, Key=FLEET_OBJECT)["Metadata"].get(DIGEST)
+        known = s3.head_object(Bucket=bucket, Key=name)["Metadata"].get(DIGEST)
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
             raise
@@ -42,7 +43,7 @@ def upload_fleet(s3: "S3Client", bucket: str, document: Mapping[str, Any]) -> bo
     if known == digest:
         return False
     s3.put_object(
-        Bucket=bucket, Key=FLEET_OBJECT, Body=body, ContentType="application/json", Metadata={DIGEST: digest}
+        Bucket=bucket, Key=name, Body=body, ContentType="application/json", Metadata={DIGEST: digest}
     )
     return True
 

@@ -12,6 +12,8 @@ from tools.local_stack.errors import LaunchError
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_STATE = ROOT / ".local"
+IRONIC_STATE = DEFAULT_STATE / "ironic"
+"""Its stack has other hosts, so it has tables of its own."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from testkit.sample_fleet import sample_fleet
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
-from tools.local_stack.sample_data import sync, upload_fleet
+from tools.local_stack.sample_data import sync, upload
 from tools.local_stack.state import ROOT, State
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def untouched_stack(folder: Path, venvs: Path, parameters: Mapping[str, str]) ->
     with temporary_stack(folder, venvs, parameters, ("--no-seed",)) as (url, state):
         running = state.read_running()
         connect = clients(running["emulatorUrl"])
-        upload_fleet(connect("s3"), running["outputs"]["FleetBucketName"], sample_fleet())
+        upload(connect("s3"), running["outputs"]["FleetBucketName"], sample_fleet())
         sync(connect("lambda"), running["outputs"]["SyncInventoryFunctionName"])
         yield url, state
 

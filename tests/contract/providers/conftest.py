@@ -54,8 +54,6 @@ def ironic_region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IronicRe
         running_ironic(ironic_python(), tmp_path_factory.mktemp("ironic")) as machines,
         running_proxy(machines.url) as proxy,
     ):
-        # Over SQLite, threads of Ironic that write at the same time give up.
-        proxy.before_changes = machines.wait_until_idle
         enrol(machines, STUCK_HOST, BROKEN_HOST, STUCK_BOOT, BROKEN_BOOT)
         yield IronicRegion(machines, proxy)
 

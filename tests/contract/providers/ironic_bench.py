@@ -88,10 +88,6 @@ class IronicBench:
 
     def while_a_server_boots(self) -> None:
         self._a_second()
-        asked = (sent for sent in self.proxy.sent if sent.path.endswith("/states/provision"))
-        booting = [sent for sent in asked if sent.content["target"] in ("active", "rebuild")]
-        self.machines.switch_on(host_named(sent.path.split("/")[3]) for sent in booting)
-        self.proxy.sent.clear()
 
     def while_a_server_stops(self) -> None:
         self._a_second()

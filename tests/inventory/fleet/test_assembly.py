@@ -12,7 +12,8 @@ from gpu_capacity.inventory.fleet.assembly import Assembly, assemble
 from gpu_capacity.inventory.fleet.parsing import parse
 from gpu_capacity.ports import Machine
 from testkit.fleet import documents
-from testkit.fleet.machines import catalogue_of, machines_of
+from testkit.fleet.machines import machines_of
+from testkit.fleet.places import catalogue_of
 from testkit.sample_fleet import sample_fleet
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from gpu_capacity.inventory.fleet.live import MACHINES_LOGGED_MAX, LiveFeed
 from gpu_capacity.inventory.fleet.parsing import parse
 from testkit.doubles import RecordedTelemetry
 from testkit.fleet import documents
-from testkit.fleet.machines import catalogue_of, machines_of
+from testkit.fleet.machines import machines_of
+from testkit.fleet.places import catalogue_of
 from testkit.fleet.world import MemoryFeed
 
 if TYPE_CHECKING:

@@ -46,6 +46,11 @@ def _reconciled(after: Callable[[Stage], None], *, unsettled: int, restarted: in
     return TaskCase("reconcile_holders", "scheduled", after, answer)
 
 
+def _watched(after: Callable[[Stage], None], *, looked_at: int, amiss: int) -> TaskCase:
+    answer = {"looked_at": looked_at, "amiss": amiss, "unowned": 0, "complete": True}
+    return TaskCase("watch_providers", "scheduled", after, answer)
+
+
 def _maintained(after: Callable[[Stage], None], *, active: int, hosts: int) -> TaskCase:
     answer = {"active": active, "hosts": hosts, "left_out": 0}
     return TaskCase("run_maintenances", "scheduled", after, answer)
@@ -75,6 +80,8 @@ TASK_CASES: Final = (
     _placement("settle_placement", given.servers_up, "done"),
     _placement("settle_placement", given.displaced, "waiting"),
     _placement("settle_placement_gone", given.placed, "done"),
+    _watched(given.provisioned, looked_at=3, amiss=0),
+    _watched(given.servers_up, looked_at=4, amiss=0),
     _synced(given.published, sequence=1, refused=None),
     _synced(given.published_again, sequence=1, refused=None),
     _synced(given.published_half_empty, sequence=2, refused=None),

@@ -7,7 +7,7 @@ from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.holders.project_scoped import Tag
 from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.items import decode_placement, encode_placement
-from gpu_capacity.placements.moves import Leaving, Moved
+from gpu_capacity.placements.moves import Condemned, Leaving, Moved
 from gpu_capacity.placements.record import (
     Constraints,
     Networking,
@@ -32,6 +32,7 @@ FULL = placement(
     seats=((2, 0), (2, 2), (3, 1), (3, 0)),
     moved=(Moved(2, "host-9", 1, 1_780_000_800, served=True),),
     leaving=(Leaving(2, 2, 3, "host-3", "no link", 1_780_000_800),),
+    condemned=(Condemned(1, "host-2", "was reported", sets_aside=False),),
     served=2,
     keyed=True,
     counted=True,
@@ -69,6 +70,7 @@ STORED = {
     "seats": bytes([0, 2, 0, 0, 2, 2, 0, 3, 1, 0, 3, 0]),
     "moved": [[2, "host-9", 1, 1_780_000_800, True]],
     "leaving": [[2, 2, 3, "host-3", "no link", 1_780_000_800]],
+    "condemned": [[1, "host-2", "was reported", False]],
     "served": 2,
     "networking": {"sources": [], "public_ip": False, "groups": ["sg-1"]},
     "ssh_authority": "ca-1",
@@ -106,7 +108,7 @@ def test_what_was_not_sent_is_not_stored() -> None:
         *("description", "tags", "max_skew", "min_domains", "unsatisfiable", "readiness", "networking"),
         *("ssh_authority", "user_data", "rolling_update", "max_unavailable", "modified_at", "modified_by"),
         *("deleted_at", "keyed", "counted", "failure", "unsettled", "unsettled_since"),
-        *("seats", "moved", "leaving"),
+        *("seats", "moved", "leaving", "condemned"),
     }
 
     assert set(item) == set(STORED) - optional

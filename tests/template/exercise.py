@@ -22,7 +22,13 @@ from testkit.handlers.stage import Stage
 from testkit.world import ORGANIZATION, set_quota
 from tests.functional.api_cases import API_CASES
 from tests.functional.task_cases import TASK_CASES
-from tests.template import exercise_claims, exercise_maintenances, exercise_vm_lives, exercise_vms
+from tests.template import (
+    exercise_claims,
+    exercise_maintenances,
+    exercise_vm_lives,
+    exercise_vms,
+    exercise_watch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +41,14 @@ def record() -> dict[str, set[Access]]:
     used: dict[str, set[Access]] = {}
     api: list[Callable[[Stage], Any]] = [_api(case) for case in API_CASES]
     tasks: list[Callable[[Stage], Any]] = [_task(case) for case in TASK_CASES]
-    for run in (*api, *tasks, *_FURTHER, *exercise_claims.LIVES, *exercise_maintenances.LIVES):
+    for run in (
+        *api,
+        *tasks,
+        *_FURTHER,
+        *exercise_claims.LIVES,
+        *exercise_maintenances.LIVES,
+        *exercise_watch.LIVES,
+    ):
         with pytest.MonkeyPatch.context() as monkeypatch:
             stage = Stage(monkeypatch)
             run(stage)

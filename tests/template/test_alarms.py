@@ -48,6 +48,12 @@ FOR_GRAPHS = {
     "PlacementsDegraded",
     "PlacementsRemoved",
     "ServersReplaced",
+    "HoldersAmiss",
+    "HoldersWatched",
+    "HoldsRenewed",
+    "PlacementsHealing",
+    "ProviderUnowned",
+    "VmServersLost",
     "UnitsReleased",
     "ClaimRacesLost",
     "CapacityClaimsCreated",
@@ -293,7 +299,7 @@ def _scheduled() -> dict[str, dict[str, Any]]:
 def test_the_scheduled_functions_are_those_that_repair_and_the_one_that_audits() -> None:
     repairing = ("sync_inventory", "reconcile_holders", "fill_capacity_claims")
     of_vms = ("restart_vms", "end_vm_terms", "watch_vm_nodes")
-    names = (*repairing, *of_vms, "audit_holders", "run_maintenances")
+    names = (*repairing, *of_vms, "audit_holders", "run_maintenances", "watch_providers")
     assert set(_scheduled()) == {logical_id(name) for name in names}
 
 

@@ -53,14 +53,14 @@ def test_a_reader_cannot_write(folder: str) -> None:
     assert {action for s in opened for action in listed(s["Action"])} - {"sqs:SendMessage"} <= READS
 
 
-def test_only_the_audit_may_scan() -> None:
+def test_only_who_lists_everything_may_scan() -> None:
     scanning = {
         name
         for name, properties in functions().items()
         for statement in statements(properties)
         if "dynamodb:Scan" in listed(statement["Action"])
     }
-    assert scanning == {logical_id("audit_holders")}
+    assert scanning == {logical_id("audit_holders"), logical_id("watch_providers")}
 
 
 @pytest.mark.parametrize("name", [*functions(), *resources("AWS::Serverless::StateMachine")])

@@ -17,6 +17,8 @@ OF_HOSTS = {
 OF_MAINTENANCES = "RunMaintenancesFunction"
 OF_HOSTS.add(OF_MAINTENANCES)
 OF_VMS = {"VmStepsFunction"}
+OF_ALL = {"AuditHoldersFunction", "WatchProvidersFunction"}
+"""Those that list everything of both kinds of providers."""
 
 
 @pytest.mark.parametrize("hosts", [True, False])
@@ -32,7 +34,7 @@ def test_a_stack_with_other_providers_grants_no_access_to_the_simulated_provider
         if _is_of_servers(statement["Resource"])
     }
     expected = (OF_HOSTS if hosts else set()) | (OF_VMS if vms else set())
-    assert reach == expected | ({"AuditHoldersFunction"} if expected else set())
+    assert reach == expected | (OF_ALL if expected else set())
 
 
 def _is_of_servers(resource: Any) -> bool:
@@ -49,20 +51,20 @@ def test_who_asks_ironic_reads_its_table_and_writes_it_where_the_simulated_one_i
             for c in ({"SimulatesVms": False, "SimulatesAny": name not in OF_VMS}, IRONIC)
         )
         expected = set()
-        if name in OF_HOSTS | {"AuditHoldersFunction"}:
+        if name in OF_HOSTS | OF_ALL:
             expected = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
-        if "dynamodb:UpdateItem" in simulated and name in OF_HOSTS:
+        if "dynamodb:UpdateItem" in simulated and name in OF_HOSTS | OF_ALL:
             expected |= {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"}
         if name == OF_MAINTENANCES:
             expected |= {"dynamodb:DeleteItem"}
         assert ironic - {"dynamodb:Scan"} == expected, name
-        assert ("dynamodb:Scan" in ironic) == (name == "AuditHoldersFunction")
+        assert ("dynamodb:Scan" in ironic) == (name in OF_ALL)
 
 
 @pytest.mark.parametrize(
     ("condition", "secret", "readers"),
     [
-        ("ReadsIronicSecret", "IronicSecret", OF_HOSTS | {"AuditHoldersFunction", "SyncInventoryFunction"}),
+        ("ReadsIronicSecret", "IronicSecret", OF_HOSTS | OF_ALL | {"SyncInventoryFunction"}),
         ("ReadsNetboxSecret", "NetboxSecret", {"SyncInventoryFunction"}),
     ],
 )

@@ -20,7 +20,7 @@ from tests.template.loading import (
     statements,
     template,
 )
-from tests.template.test_providers import OF_HOSTS
+from tests.template.test_providers import OF_ALL, OF_HOSTS
 from tools.openapi.document import operation_id
 from tools.openapi.routes import logical_id
 
@@ -82,7 +82,7 @@ def test_no_function_overrides_the_global_settings() -> None:
 def test_only_who_asks_ironic_gets_a_further_layer() -> None:
     """SAM adds the layers of a function to those of all."""
     for name, properties in functions().items():
-        asks = name in OF_HOSTS | {"AuditHoldersFunction", "SyncInventoryFunction"}
+        asks = name in OF_HOSTS | OF_ALL | {"SyncInventoryFunction"}
         assert chosen(properties.get("Layers", []), UsesIronic=True) == [{"Ref": "IronicLayer"}] * asks, name
         assert chosen(properties.get("Layers", []), UsesIronic=False) == [], name
 

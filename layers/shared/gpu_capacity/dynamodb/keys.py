@@ -69,6 +69,8 @@ it."""
 _OCCUPIED_PREFIX: Final = "o"
 _OCCUPIED_CHARACTERS: Final = 23
 
+WATCH_PARTITION: Final = "WATCH"
+
 UNSETTLED_INDEX: Final = "unsettled"
 UNSETTLED_SHARDS: Final = 8
 """Number of partitions of the sparse index. One partition allows 1,000 writes a second."""
@@ -307,6 +309,11 @@ def occupying_placement(attribute: str) -> str | None:
     if len(attribute) != _OCCUPIED_CHARACTERS or not attribute.startswith(_OCCUPIED_PREFIX):
         return None
     return str(UUID(bytes=urlsafe_b64decode(attribute[1:] + "==")))
+
+
+def watch() -> Key:
+    """Where the watch of providers stopped."""
+    return {"pk": {"S": WATCH_PARTITION}, "sk": {"S": "CURSOR"}}
 
 
 def unsettled_shards() -> list[str]:

@@ -96,10 +96,12 @@ def heal(services: Needs, placement: Placement, losses: Sequence[Loss], servers:
     if reservation is None or reservation.life != placement.reservation_life:
         return Healed(left=tuple((loss, "its reservation does not exist any more") for loss in losses))
     for loss in losses:
-        _set_aside(services, placement, loss)
+        if not loss.runs:
+            _set_aside(services, placement, loss)
     candidates = _Candidates.of(services, reservation, [loss.host_id for loss in losses])
     after, moves, left = _planned(services, placement, losses, servers, candidates)
     if not moves:
+        _set_running_aside(services, placement, losses)
         return Healed(left=left)
     taken = reservation.with_placement(placement.id, after.hosts)
     beside = services.reservations.change_beside(reservation, taken, RESERVATION)
@@ -107,6 +109,7 @@ def heal(services: Needs, placement: Placement, losses: Sequence[Loss], servers:
         return Healed(raced=True)
     for move in moves:
         _report(services, placement, move)
+    _set_running_aside(services, placement, losses)
     return Healed(len(moves), left)
 
 
@@ -176,6 +179,19 @@ def let_go(services: Needs, placement: Placement, seating: Seating) -> Placement
     return written
 
 
+def has_room(services: Needs, placement: Placement) -> bool:
+    """Whether its reservation has a host to which a server could move.
+
+    Raises:
+        ProviderUnavailable: the provider did not answer.
+        StorageUnavailable: the topology could not be read.
+    """
+    reservation = services.reservations.get(placement.organization_id, placement.reservation_id)
+    if reservation is None or reservation.life != placement.reservation_life:
+        return False
+    return any(unit.free & unit.ready for unit in _Candidates.of(services, reservation, ()).units)
+
+
 @dataclass(slots=True)
 class _Candidates:
     """The hosts of a reservation to which servers can move; each is taken once."""
@@ -231,6 +247,13 @@ class _Candidates:
         ]
         place = chosen.position, chosen.hosts.bit_length() - 1
         return *place, self.hosts[place]
+
+
+def _set_running_aside(services: Needs, placement: Placement, losses: Sequence[Loss]) -> None:
+    """Set the hosts of servers aside that still run there, now that they move or are known not to."""
+    for loss in losses:
+        if loss.runs:
+            _set_aside(services, placement, loss)
 
 
 def _set_aside(services: Needs, placement: Placement, loss: Loss) -> None:

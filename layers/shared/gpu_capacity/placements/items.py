@@ -21,7 +21,7 @@ from gpu_capacity.dynamodb.decoding import (
 )
 from gpu_capacity.holders.items import decode_common, encode_common
 from gpu_capacity.placement.servers import Policy, Readiness
-from gpu_capacity.placements.moves import Leaving, Moved
+from gpu_capacity.placements.moves import Condemned, Leaving, Moved
 from gpu_capacity.placements.record import (
     Constraints,
     Networking,
@@ -60,6 +60,10 @@ def encode_placement(placement: Placement) -> Item:
                 for left in placement.leaving
             ]
             or None,
+            "condemned": [
+                [one.ordinal, one.host_id, one.reason, one.sets_aside] for one in placement.condemned
+            ]
+            or None,
             "served": placement.served,
             "policy": constraints.policy.value,
             "max_skew": constraints.max_skew,
@@ -96,6 +100,7 @@ def decode_placement(item: Mapping[str, Any]) -> Placement:
         seats=_seats_of(binary(item, "seats")) if "seats" in item else None,
         moved=tuple(Moved(*row) for row in rows(item.get("moved", ()), int, str, int, int, bool)),
         leaving=tuple(Leaving(*row) for row in rows(item.get("leaving", ()), int, int, int, str, str, int)),
+        condemned=tuple(Condemned(*row) for row in rows(item.get("condemned", ()), int, str, str, bool)),
         served=_served(item),
         constraints=Constraints(
             Policy(text(item, "policy")),

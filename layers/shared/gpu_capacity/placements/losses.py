@@ -41,13 +41,15 @@ VANISHED: Final = "has vanished: the host provider does not have it any more"
 class Loss:
     """A server without a host that is any good. ``reason`` is for customers.
 
-    ``host_id`` is None if nothing knows the host. ``blames_host``: the host is to be set aside.
+    ``host_id`` is None if nothing knows the host. ``blames_host``: the host is to be set aside; of a server
+    that still runs (``runs``) only once that has moved, or if it cannot.
     """
 
     ordinal: int
     host_id: str | None
     reason: str
     blames_host: bool = True
+    runs: bool = False
 
 
 def losses_of(
@@ -63,10 +65,13 @@ def losses_of(
     """
     by_ordinal = {server.ordinal: server for server in servers}
     vanished = vanished_of(placement, servers)
+    condemned = {(one.ordinal, one.host_id): one for one in placement.condemned}
     found = []
     for ordinal in range(placement.count):
         server = by_ordinal.get(ordinal)
-        if server is not None:
+        if server is not None and (one := condemned.get((ordinal, server.host_id))) is not None:
+            found.append(Loss(ordinal, server.host_id, one.reason, one.sets_aside, runs=True))
+        elif server is not None:
             reason = _reason(server, late=late)
             if reason is not None and _host_is_suspect(placement, servers, server):
                 found.append(Loss(ordinal, server.host_id, reason))

@@ -21,6 +21,19 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Condemned:
+    """A server that has to leave its host although it runs. ``reason`` is for customers.
+
+    ``sets_aside``: its host is put into quarantine once it has moved, or if it cannot.
+    """
+
+    ordinal: int
+    host_id: str
+    reason: str
+    sets_aside: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Leaving:
     """A host that a server has left. The placement keeps it until the provider has let go of that server.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gpu_capacity.placement.servers import Policy, Readiness
-    from gpu_capacity.placements.moves import Leaving
+    from gpu_capacity.placements.moves import Condemned, Leaving
     from gpu_capacity.reservations.record import Hosts
 
 USER_DATA_BYTES_MAX: Final = 16 * 1024
@@ -153,6 +153,7 @@ class Placement(ProjectScoped):
             they are in the order of ``hosts``.
         moved: the servers that have moved, in order of ordinals.
         leaving: the hosts that servers have left, as long as the provider has not let go of them.
+        condemned: the servers that have to leave their hosts although they run.
         served: the latest generation that a server was up with; 0 for none.
         image_id: what its servers are to run.
         generation: the number of that image, from 1; rises with every change of the image.
@@ -183,6 +184,7 @@ class Placement(ProjectScoped):
     seats: tuple[tuple[int, int], ...] | None = None
     moved: tuple[Moved, ...] = ()
     leaving: tuple[Leaving, ...] = ()
+    condemned: tuple[Condemned, ...] = ()
     served: int = 0
     revision: int = 0
     modified_at: int | None = None
@@ -261,7 +263,14 @@ class Placement(ProjectScoped):
             seats=tuple(seats),
             moved=tuple(sorted((*others, moved), key=lambda one: one.ordinal)),
             leaving=(*self.leaving, leaving),
+            condemned=tuple(one for one in self.condemned if one.ordinal != leaving.ordinal),
         )
+
+    def with_condemned(self, condemned: Sequence[Condemned]) -> Placement:
+        """The placement with more servers that have to leave their hosts."""
+        new = {one.ordinal for one in condemned}
+        others = [one for one in self.condemned if one.ordinal not in new]
+        return replace(self, condemned=(*others, *condemned))
 
     def moving_afresh(self) -> Placement:
         """The placement as if none of its servers had moved in vain."""

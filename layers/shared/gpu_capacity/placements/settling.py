@@ -10,9 +10,11 @@ from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.placements.record import PlacementStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Protocol
 
     from gpu_capacity.holders.roles import HasClock, HasPause, HasTelemetry, HasWorkflows
+    from gpu_capacity.placements.moves import Condemned
     from gpu_capacity.placements.record import Placement
     from gpu_capacity.placements.roles import HasPlacements
 
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
         """What the functions of this module work with."""
 
 
-def settle_again(services: Needs, placement: Placement, *, afresh: bool = False) -> Placement | None:
+def settle_again(
+    services: Needs, placement: Placement, *, afresh: bool = False, condemned: Sequence[Condemned] = ()
+) -> Placement | None:
     """Make a settled placement ``provisioning``, and start its workflow.
 
     Args:
         services: collaborators.
         placement: which one; the record is read again.
         afresh: servers that have moved too often may move again.
+        condemned: servers that have to leave their hosts although they run.
 
     Returns:
         The record as written; None if a workflow has work to do for it already, or if it is gone.
@@ -36,7 +41,7 @@ def settle_again(services: Needs, placement: Placement, *, afresh: bool = False)
         if present.is_unsettled:
             return None
         return replace(
-            present.moving_afresh() if afresh else present,
+            (present.moving_afresh() if afresh else present).with_condemned(condemned),
             status=PlacementStatus.PROVISIONING,
             failure=None,
             unsettled_since=services.clock.now(),

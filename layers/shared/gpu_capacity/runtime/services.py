@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gpu_capacity.accounts.store import AccountStore
     from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.deadline import Deadline
+    from gpu_capacity.holders.held import HeldIndex
     from gpu_capacity.holders.limits import Limits
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.roles import Dependants
     from gpu_capacity.reservations.runs import Runs
     from gpu_capacity.reservations.store import ReservationStore
+    from gpu_capacity.upkeep.watch.store import WatchStore
     from gpu_capacity.vms.prices import PriceList
     from gpu_capacity.vms.store import VmStore
     from gpu_capacity.vms.templates import TemplateList
@@ -44,6 +46,8 @@ class Services:
     dependants: Dependants
     claims: ClaimStore
     vms: VmStore
+    held: HeldIndex
+    watch: WatchStore
     quotas: QuotaStore
     repeats: RepeatStore
     accounts: AccountStore

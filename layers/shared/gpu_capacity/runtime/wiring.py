@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gpu_capacity.accounts.store import AccountStore
     from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
+    from gpu_capacity.holders.held import HeldIndex
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.holders.roles import Quarantine
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.store import ReservationStore
     from gpu_capacity.runtime.settings import Environment
     from gpu_capacity.upkeep.audit.means import Audit
+    from gpu_capacity.upkeep.watch.store import WatchStore
     from gpu_capacity.vms.prices import PriceList
     from gpu_capacity.vms.store import VmStore
     from gpu_capacity.vms.templates import TemplateList
@@ -110,6 +112,8 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         dependants=lazy(lambda: _dependants(database, tables, edges, outside)),
         runs=lazy(lambda: _runs(database, tables)),
         vms=lazy(lambda: _vm_store(database, tables)),
+        held=lazy(lambda: _held_index(database, tables)),
+        watch=lazy(lambda: _watch_store(database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
         repeats=lazy(lambda: _repeat_store(database, tables)),
         quarantine=lazy(lambda: _quarantine(database, tables, edges)),
@@ -277,6 +281,18 @@ def _vm_store(database: Database, tables: TableNames) -> VmStore:
     from gpu_capacity.vms.store import VmStore  # noqa: PLC0415 - see above
 
     return VmStore(database, tables.holders)
+
+
+def _watch_store(database: Database, tables: TableNames) -> WatchStore:
+    from gpu_capacity.upkeep.watch.store import WatchStore  # noqa: PLC0415 - see above
+
+    return WatchStore(database, tables.inventory)
+
+
+def _held_index(database: Database, tables: TableNames) -> HeldIndex:
+    from gpu_capacity.holders.held import HeldIndex  # noqa: PLC0415 - see above
+
+    return HeldIndex(database, tables.holders)
 
 
 def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, int]) -> QuotaStore:

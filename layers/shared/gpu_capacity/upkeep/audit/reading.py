@@ -35,6 +35,7 @@ from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.items import decode_reservation
 from gpu_capacity.reservations.record import Reservation
 from gpu_capacity.upkeep.audit.facts import Facts, Holder, Side, Table
+from gpu_capacity.upkeep.watch.store import decode_sighted
 from gpu_capacity.vms.items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.vms.record import Vm
 
@@ -120,6 +121,9 @@ class Reading:
                 decode_maintenance(item)
             case "MAINTAINED":
                 decode_maintained_host(item)
+            case keys.WATCH_PARTITION:
+                # No rule uses it; it only has to decode.
+                decode_sighted(item)
             case _:
                 self.unreadable.add(side)
 

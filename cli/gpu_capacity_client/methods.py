@@ -113,6 +113,26 @@ class Methods(ABC):
         )
         return cast("models.ReservationUnitReleaseV2Read", answer)
 
+    def allow_reservation_maintenance(
+        self,
+        reservation_id: str,
+        maintenance_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> models.ReservationV2Read:
+        """Allow maintenance.
+
+        Lets a maintenance that is about hosts of the reservation begin on them now, also before its
+        window. Servers there are stopped within a minute or two, and started again when it ends. A repeat
+        does nothing. Needs the permission `reservations:delete`.
+        """
+        answer = self._call(
+            "allowReservationMaintenance",
+            {"reservationID": reservation_id, "maintenanceID": maintenance_id, "organizationID":
+            organization_id},
+        )
+        return cast("models.ReservationV2Read", answer)
+
     def list_reservation_units(
         self,
         *,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+MaintenanceStatus: TypeAlias = Literal['planned', 'open', 'ending', 'ended', 'cancelled']
+
 
 class ExcludedUnits(TypedDict):
     """
@@ -54,6 +56,21 @@ class InsufficientCapacity(TypedDict):
     largestPossibleUnitCount: int
     canEverFit: bool
     excluded: ExcludedUnits
+
+
+class MaintenanceNotice(TypedDict):
+    """
+    A maintenance that is about some of the hosts.
+    """
+
+    id: str
+    status: MaintenanceStatus
+    startTime: str
+    endTime: str
+    reason: str
+    hosts: list[str]
+    forcedTime: NotRequired[str]
+    allowedTime: NotRequired[str]
 
 
 class Quota(TypedDict):
@@ -214,6 +231,7 @@ class ReservationV2Status(TypedDict):
     topologyHash: NotRequired[str]
     topologyObservedAt: NotRequired[str]
     message: NotRequired[str]
+    maintenances: NotRequired[list[MaintenanceNotice]]
 
 
 ResourceHealthStatus: TypeAlias = Literal['unknown', 'healthy', 'degraded', 'error']
@@ -354,6 +372,7 @@ class PlacementV2Status(TypedDict):
     inFlightCount: NotRequired[int]
     stalledCount: NotRequired[int]
     maxUnavailable: NotRequired[int]
+    maintenances: NotRequired[list[MaintenanceNotice]]
     leavingHosts: NotRequired[list[LeavingHost]]
 
 
@@ -395,6 +414,20 @@ class CapacityClaimCondition(TypedDict):
     message: str
     zone: str
     status: Literal['True', 'False', 'Unknown']
+
+
+class CapacityClaimMaintenance(TypedDict):
+    """
+    A maintenance that is about hosts of a claim; beyond the published contract.
+    """
+
+    id: str
+    status: MaintenanceStatus
+    startTime: str
+    endTime: str
+    reason: str
+    hosts: list[str]
+    forcedTime: NotRequired[str]
 
 
 class CapacityClaimQuota(TypedDict):
@@ -444,6 +477,7 @@ class CapacityClaimStatus(TypedDict):
     allocatedInstances: int
     pendingInstances: int
     status: Literal['STATUS_CREATING', 'STATUS_READY', 'STATUS_UPDATING', 'STATUS_DELETING', 'STATUS_ERROR', 'STATUS_FAILED']
+    maintenances: NotRequired[list[CapacityClaimMaintenance]]
 
 
 class CreateCapacityClaimRequest(TypedDict):
@@ -624,6 +658,19 @@ class Template(TypedDict):
     login: str
 
 
+class VmMaintenance(TypedDict):
+    """
+    A maintenance that is about the node of a VM; beyond the published contract.
+    """
+
+    id: str
+    status: MaintenanceStatus
+    starts_at: str
+    ends_at: str
+    reason: str
+    forced_at: NotRequired[str]
+
+
 class VmQuota(TypedDict):
     """
     How much of a subject the organization may have in all, and how much it has.
@@ -683,9 +730,6 @@ class MaintenancePermit(TypedDict):
     reservationId: str
     time: str
     by: str
-
-
-MaintenanceStatus: TypeAlias = Literal['planned', 'open', 'ending', 'ended', 'cancelled']
 
 
 class OperatorTarget(TypedDict):
@@ -914,6 +958,7 @@ class Vm(TypedDict):
     interruption_at: str | None
     interruption_reason: str | None
     failure_reason: str | None
+    maintenances: NotRequired[list[VmMaintenance]]
 
 
 class Cordon(TypedDict):

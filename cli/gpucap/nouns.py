@@ -152,6 +152,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "get": Verb("getReservation"),
             "delete": Verb("deleteReservation", goal=Goal.GONE),
             "release-units": Verb("releaseReservationUnits"),
+            "allow-maintenance": Verb("allowReservationMaintenance"),
             "quotas": Verb("listReservationQuotas", columns=QUOTAS),
         },
         looks.RESERVATION,

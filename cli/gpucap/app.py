@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from gpucap.nouns import NOUNS
 
-BESIDE: Final = "Beside these"
+OTHERS: Final = "Beside these"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 TOKEN_HELP = "A command that prints a token; it is kept and run when one is needed."  # noqa: S105 - about tokens
 
@@ -34,7 +34,7 @@ class Nouns(TyperGroup):
         panels: dict[str, list[tuple[str, str]]] = {}
         for name, noun in NOUNS.items():
             panels.setdefault(noun.panel, []).append((name, noun.help))
-        panels[BESIDE] = [(name, self.commands[name].get_short_help_str(80)) for name in self.commands]
+        panels[OTHERS] = [(name, self.commands[name].get_short_help_str(80)) for name in self.commands]
         for panel, lines in panels.items():
             with formatter.section(panel):
                 formatter.write_dl(lines)
@@ -118,3 +118,19 @@ def watch(
     from gpucap.watching import watch_holders
 
     watch_holders(noun or [], interval, organization, profile)
+
+
+@app.command("map")
+def draw(
+    region: Annotated[str, typer.Argument(help="As `gpucap units list` has it.", show_default=False)],
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII alone.")] = False,
+    organization: Annotated[
+        str | None, typer.Option(help="Show what this one sees, also to operators.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    profile: ProfileName = None,
+) -> None:
+    """Draw the racks of a region, and who has them as far as you may know."""
+    from gpucap.mapping import draw_map
+
+    draw_map(region, organization, ascii_only=ascii_only, as_json=as_json, profile_name=profile)

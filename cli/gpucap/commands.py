@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gpu_capacity_client.document import Operation, Schema
-    from gpucap.nouns import Noun, Verb
+    from gpucap.verbs import Noun, Verb
 
 TYPES: Final = {"integer": int, "number": float}
 GOALS: Final[Any] = Literal["ready", "gone"]

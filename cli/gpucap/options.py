@@ -15,7 +15,7 @@ from gpucap.exits import usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpucap.nouns import Verb
+    from gpucap.verbs import Verb
 
 PLAIN: Final = frozenset({"string", "integer", "number", "boolean"})
 SECRET: Final = frozenset({"password"})

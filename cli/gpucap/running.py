@@ -16,8 +16,9 @@ from gpu_capacity_client.refusals import Refused, Unreachable
 from gpucap import options, profiles, showing, surroundings
 from gpucap.exits import BY_KIND, Ended, Exit, usage
 from gpucap.looks import Goal
-from gpucap.nouns import MADE_UP, NOUNS
+from gpucap.nouns import NOUNS
 from gpucap.progress import shown_progress
+from gpucap.verbs import MADE_UP
 from gpucap.waiting import Waiter
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity_client.document import Operation
     from gpucap.looks import Kind
-    from gpucap.nouns import Verb
     from gpucap.profiles import Profile
+    from gpucap.verbs import Verb
 
 OPERATORS: Final = "/operator/"
 """Operations under this path look at all organizations: a profile's own would narrow them."""

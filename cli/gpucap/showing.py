@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gpu_capacity_client.refusals import Refused
-    from gpucap.nouns import Columns
+    from gpucap.verbs import Columns
 
 NOTHING: Final = "-"
 WIDE: Final = 10_000

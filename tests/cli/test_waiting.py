@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from gpucap import looks
@@ -11,6 +12,8 @@ from testkit.world import REGION
 from tests.cli.terminal import Terminal, Wire, interrupt
 
 if TYPE_CHECKING:
+    import pytest
+
     from testkit.hostile.vm_service import VmService
 
 RACKS = ("--accelerator", "GB300", "--unit", "NVL72", "--region", REGION, "--count", "1")
@@ -109,3 +112,16 @@ def test_a_claim_tells_where_it_waits() -> None:
     look = looks.claim({"capacityClaim": {"spec": spec, "status": status}})
     assert (look.state, look.message, look.have, look.want) == ("creating", "a: 2 allocated", 2, 3)
     assert not look.reached
+
+
+def test_at_a_terminal_a_bar_shows_how_many_are_up(
+    terminal: Terminal, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    terminal.meanwhile = [lambda: None, lambda: _provisioned(_newest(wire))]
+    outcome = terminal.ok(*CREATE, "--wait", "--json")
+    assert "\x1b[" in outcome.err
+    assert "provisioned, 2 hosts of 1 unit are held" in outcome.err
+    assert outcome.json["metadata"]["provisioningStatus"] == "provisioned"

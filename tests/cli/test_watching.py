@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from tests.cli.terminal import Terminal, interrupt
@@ -38,3 +39,16 @@ def test_what_the_token_does_not_allow_is_left_out_unless_it_is_asked_for(
     ]
     assert terminal.run("watch", "reservations").code == 6
     assert terminal.run("watch", "racks").code == 2
+
+
+def test_at_a_terminal_it_is_a_table_that_follows(
+    terminal: Terminal, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    terminal.meanwhile = [lambda: None, interrupt]
+    shown = terminal.ok("watch").out
+    assert shown.count(service.ids["claim of owner"]) == 2
+    assert "\x1b[?1049h" in shown, "it has a screen of its own"
+    assert "\x1b[?1049l" in shown, "and gives it back"

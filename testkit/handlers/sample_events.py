@@ -158,6 +158,7 @@ def _filled_in(event: dict[str, Any]) -> dict[str, Any]:
     same = {"resourcePath": event["resource"], "httpMethod": event["httpMethod"]}
     filled = event | {
         "path": path,
+        "pathParameters": event.get("pathParameters"),
         "multiValueHeaders": {name: [value] for name, value in event["headers"].items()},
         "requestContext": event["requestContext"] | same | {"path": f"/live{path}"},
         "body": _body_sent(event),

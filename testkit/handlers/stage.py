@@ -14,7 +14,7 @@ import importlib.util
 import io
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.adapters.background import run_now
@@ -55,11 +55,15 @@ class Context:
 
 @dataclass(frozen=True)
 class Answer:
-    """The response that API Gateway would send; header names in lower case."""
+    """The response that API Gateway would send; header names in lower case.
+
+    ``text`` is its body if that is text, and ``octets`` in any case.
+    """
 
     status: int
     headers: dict[str, str]
     text: str
+    octets: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def json(self) -> Any:
@@ -278,8 +282,7 @@ def default_settings(authority: Authority) -> dict[str, str]:
 
 def answer_of(result: dict[str, Any]) -> Answer:
     """Build API Gateway's response from a function's result."""
-    text = result["body"]
-    if result.get("isBase64Encoded"):
-        text = base64.b64decode(text).decode()
+    is_binary = result.get("isBase64Encoded")
+    octets = base64.b64decode(result["body"]) if is_binary else result["body"].encode()
     headers = {name.lower(): value for name, value in result["headers"].items()}
-    return Answer(result["statusCode"], headers, text)
+    return Answer(result["statusCode"], headers, octets.decode(errors="replace"), octets)

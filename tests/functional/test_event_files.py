@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from gpu_capacity.access import Permission
-from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.operations import OPERATIONS, OVER_CONNECT
 from testkit.handlers import sample_events
 from testkit.handlers.authority import PROFILES
 from testkit.handlers.sample_events import BASE, REFUSED, merged, read, stated
@@ -108,6 +108,8 @@ def test_an_unknown_id_is_as_well_formed_as_the_known_one_wherever_the_request_h
 @pytest.mark.parametrize(("function", "case"), BY_API)
 def test_an_event_is_complete_and_on_the_route_of_its_operation(function: str, case: str) -> None:
     event, operation = read(function, case), OPERATIONS[function]
+    if function in OVER_CONNECT and event["resource"] == OVER_CONNECT[function].path:
+        operation = OVER_CONNECT[function]
     assert event.keys() == stated(BASE).keys()
     assert (event["httpMethod"], event["resource"]) == (operation.method, operation.path)
     assert event["path"] == operation.path.format(**(event["pathParameters"] or {}))

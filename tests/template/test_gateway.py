@@ -111,6 +111,10 @@ def test_an_allowed_origin_is_written_as_browsers_send_it(origin: str, *, taken:
     assert bool(re.fullmatch(pattern, origin)) is taken
 
 
+def test_requests_and_answers_may_be_binary_whatever_they_accept() -> None:
+    assert API["BinaryMediaTypes"] == ["*/*"]
+
+
 # The domain
 
 DOMAIN: Final = ("CustomDomain", "CustomDomainMapping", "CustomDomainRecord")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.operations import OPERATIONS, OVER_CONNECT, ROUTED
 from gpu_capacity.http.operator_operations import OPERATOR
 from tests.template.loading import TEMPLATE, event_routes, functions, resources, routes
 from tools.openapi.routes import BEGIN, END, MisshapenTemplateError, logical_id, with_routes
@@ -56,7 +56,8 @@ def test_a_template_without_a_place_for_routes_is_refused_by_name(line: str) -> 
 
 
 def test_every_operation_is_a_function_on_its_route() -> None:
-    expected = {(o.path, o.method, logical_id(o.function)) for o in OPERATIONS.values()}
+    expected = {(o.path, o.method, logical_id(o.function)) for o in ROUTED}
+    assert set(OPERATIONS.values()) | set(OVER_CONNECT.values()) == set(ROUTED)
     assert {route for route in routes() if route[2] != REJECTING} == expected
     assert set(event_routes()) == expected - {route for route in expected if route[2] in SHARED}
 
@@ -64,7 +65,7 @@ def test_every_operation_is_a_function_on_its_route() -> None:
 def test_an_unknown_path_or_method_is_rejected_in_the_apis_own_format() -> None:
     """The gateway answers 403 to a method that a path does not list, and never falls back to {proxy+}."""
     rejected = {(path, method) for path, method, name in routes() if name == REJECTING}
-    taken = {(operation.path, operation.method) for operation in OPERATIONS.values()}
+    taken = {(operation.path, operation.method) for operation in ROUTED}
     elsewhere = {("/", "ANY"), ("/{proxy+}", "ANY")}
     assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
 

@@ -1,8 +1,9 @@
 """The HTTP proxy that users call: forwards every request to the deployed REST API inside the emulator.
 
 Like API Gateway it passes method, path, query and body unchanged, and sets X-Forwarded-For to the client's
-address, whatever the client sent. Unlike API Gateway it lets calls of one function take turns, and states in
-`Server-Timing` how long the call waited for its turn.
+address, whatever the client sent. A request that accepts anything, because it has no `Accept`, says so to the
+emulator, which would else answer in base64. Unlike API Gateway it lets calls of one function take turns, and
+states in `Server-Timing` how long the call waited for its turn.
 """
 
 import http.client
@@ -122,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         yield "X-Forwarded-For", self.client_address[0]
         if length or self.command in {"POST", "PUT", "PATCH"}:
             yield "Content-Length", str(length)
+        if "Accept" not in self.headers:
+            yield "Accept", "*/*"
         for name, value in self.headers.items():
             if name.lower() not in dropped:
                 yield name, value

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.operations import OPERATIONS, OVER_CONNECT, ROUTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,13 +50,13 @@ def with_routes(template: str) -> str:
     for operation in OPERATIONS.values():
         if operation.shared:
             continue
-        lines.insert(_end_of(lines, logical_id(operation.function)), _event(operation))
+        lines.insert(_end_of(lines, logical_id(operation.function)), _events(operation))
     return "\n".join(lines) + "\n"
 
 
 def _paths() -> Iterator[str]:
-    for path in dict.fromkeys(operation.path for operation in OPERATIONS.values()):
-        taken = {o.method.lower(): o.function for o in OPERATIONS.values() if o.path == path}
+    for path in dict.fromkeys(operation.path for operation in ROUTED):
+        taken = {o.method.lower(): o.function for o in ROUTED if o.path == path}
         yield f'          "{path}":'
         for method in _METHODS:
             yield _route(method, taken.get(method, _REJECTING))
@@ -74,9 +74,16 @@ def _route(method: str, function: str) -> str:
     return f"            {method}: {{x-amazon-apigateway-integration: {integration}}}"
 
 
+def _events(operation: Operation) -> str:
+    events = [f"Route: {_event(operation)}"]
+    if operation.name in OVER_CONNECT:
+        events.append(f"Connect: {_event(OVER_CONNECT[operation.name])}")
+    return f"      Events: {{{', '.join(events)}}}{_BY}"
+
+
 def _event(operation: Operation) -> str:
     properties = f'{{RestApiId: !Ref Api, Method: {operation.method}, Path: "{operation.path}"}}'
-    return f"      Events: {{Route: {{Type: Api, Properties: {properties}}}}}{_BY}"
+    return f"{{Type: Api, Properties: {properties}}}"
 
 
 def _end_of(lines: list[str], resource: str) -> int:

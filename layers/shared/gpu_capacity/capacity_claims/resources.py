@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import InvalidRequest
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.holders.roles import HasInventory
     from gpu_capacity.inventory.model import Region
+
+MANAGED: Final = "CAPACITY_TYPE_MANAGED"
+SERVERLESS: Final = "CAPACITY_TYPE_SERVERLESS"
+"""The former name of ``MANAGED``, which claims may still have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,13 @@ def check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None
         raise InvalidRequest("name", "cannot be changed")
     if resources.instance_id.casefold() != claim.instance_id.casefold():
         raise InvalidRequest("resources.instance_id", "cannot be changed")
-    if resources.capacity_type != claim.capacity_type:
+    if _present(resources.capacity_type) != _present(claim.capacity_type):
         raise InvalidRequest("resources.capacity_type", "cannot be changed")
+
+
+def _present(capacity_type: str) -> str:
+    """A type by its present name: messages that no longer have the former one show the claim under this."""
+    return MANAGED if capacity_type == SERVERLESS else capacity_type
 
 
 def sees(caller: Caller, region: Region) -> bool:

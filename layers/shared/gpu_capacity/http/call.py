@@ -57,7 +57,11 @@ class BodyInvalid(CapacityError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The reply of a handler; ``body`` is anything that JSON can represent, or None for no body."""
+    """The reply of a handler.
+
+    ``body`` is octets, or anything that JSON can represent, or None for no body. Octets need a content type
+    among the headers.
+    """
 
     status: int
     body: Any = None
@@ -120,7 +124,7 @@ class Call(Generic[Services_co]):
         declared = self.headers.get("content-type", "application/json").split(";")[0].strip().lower()
         if declared != "application/json":
             raise UnsupportedMediaType("the content type must be application/json")
-        octets = self._octets()
+        octets = self.octets()
         if len(octets) > BODY_BYTES_MAX:
             raise BodyTooLarge(f"the request body is larger than {BODY_BYTES_MAX} bytes")
         _check_json(octets)
@@ -138,6 +142,21 @@ class Call(Generic[Services_co]):
             except ValidationError as error:
                 problems = problems_of(error)
         raise BodyInvalid(problems)
+
+    def octets(self) -> bytes:
+        """The body as it was sent.
+
+        Raises:
+            MalformedBody: the gateway's base64 is none.
+        """
+        raw = self.raw_body or ""
+        if not self.body_is_base64:
+            # A lone surrogate becomes bytes that are not UTF-8, which the JSON parser then refuses.
+            return raw.encode("utf-8", "surrogatepass")
+        try:
+            return base64.b64decode(raw, validate=True)
+        except ValueError:  # also for characters beyond ASCII
+            raise MalformedBody("the request body is not valid base64") from None
 
     def values(self, name: str) -> frozenset[str]:
         """All values of a query parameter."""
@@ -173,16 +192,6 @@ class Call(Generic[Services_co]):
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise InvalidRequest("header Idempotency-Key", "must be 1 to 255 visible ASCII characters")
         return key
-
-    def _octets(self) -> bytes:
-        raw = self.raw_body or ""
-        if not self.body_is_base64:
-            # A lone surrogate becomes bytes that are not UTF-8, which the JSON parser then refuses.
-            return raw.encode("utf-8", "surrogatepass")
-        try:
-            return base64.b64decode(raw, validate=True)
-        except ValueError:  # also for characters beyond ASCII
-            raise MalformedBody("the request body is not valid base64") from None
 
 
 def try_again(error: TryAgain) -> str:

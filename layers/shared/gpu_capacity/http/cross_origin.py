@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 REQUEST_HEADERS: Final = (
     "Authorization",
+    "Connect-Protocol-Version",
+    "Connect-Timeout-Ms",
     "Content-Type",
     "Idempotency-Key",
     "If-Match",

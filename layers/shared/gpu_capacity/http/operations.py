@@ -6,6 +6,7 @@ Both are checked before a handler gets the request.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.access import Permission
@@ -13,6 +14,7 @@ from gpu_capacity.http.operation import Operation
 from gpu_capacity.http.operator_operations import OPERATOR_OPERATIONS
 
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
+CONNECT_SERVICE: Final = "/coreweave.inference.v1alpha1.CapacityClaimService"
 SERVERS: Final = "/api/v2/placements/{placementID}/servers"
 
 OPERATIONS: Final[dict[str, Operation]] = {
@@ -219,14 +221,34 @@ OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
+CONNECT_METHODS: Final = {
+    "create_capacity_claim": "CreateCapacityClaim",
+    "get_capacity_claim": "GetCapacityClaim",
+    "update_capacity_claim": "UpdateCapacityClaim",
+    "delete_capacity_claim": "DeleteCapacityClaim",
+    "list_capacity_claims": "ListCapacityClaims",
+    "list_capacity_claim_parameters": "GetCapacityClaimParameters",
+}
+"""The operations that are methods of a Connect service as well: names of operations to names of methods."""
+
+OVER_CONNECT: Final[dict[str, Operation]] = {
+    name: replace(OPERATIONS[name], method="POST", path=f"{CONNECT_SERVICE}/{method}", once=(), repeated=())
+    for name, method in CONNECT_METHODS.items()
+}
+"""The same operations on their other routes. Their messages carry what paths and queries carry elsewhere."""
+
+ROUTED: Final = (*OPERATIONS.values(), *OVER_CONNECT.values())
+"""Every route of the gateway."""
+
+
 def methods_of(path: str) -> list[str]:
     """The methods of a concrete path, in alphabetical order; empty for an unknown path.
 
     A literal path wins over one with a parameter, as it does in the gateway.
     """
-    literal = [o.method for o in OPERATIONS.values() if o.path == path]
+    literal = [o.method for o in ROUTED if o.path == path]
     segments = path.split("/")
-    return sorted(literal or (o.method for o in OPERATIONS.values() if _matches(o.path.split("/"), segments)))
+    return sorted(literal or (o.method for o in ROUTED if _matches(o.path.split("/"), segments)))
 
 
 def _matches(template: list[str], segments: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -74,14 +75,19 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:
-    """The response in the gateway's form. Every body is JSON, and every response has the trace id.
+    """The response in the gateway's form. Every response has the trace id.
 
-    A response without a body has no content type.
+    A body is JSON unless it is octets, and a response without one has no content type.
     """
     content = {} if reply.body is None else {"Content-Type": "application/json"}
+    is_binary = isinstance(reply.body, bytes)
     return {
         "statusCode": reply.status,
         "headers": {**content, TRACE_HEADER: trace_id, **reply.headers},
-        "body": "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False),
-        "isBase64Encoded": False,
+        "body": base64.b64encode(reply.body).decode() if is_binary else _text(reply.body),
+        "isBase64Encoded": is_binary,
     }
+
+
+def _text(body: Any) -> str:
+    return "" if body is None else json.dumps(body, ensure_ascii=False)

@@ -13,7 +13,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol, TypeAlias
 
-from gpu_capacity.errors import CapacityError, DoesNotFit, Unauthenticated
+from gpu_capacity.errors import CapacityError, DoesNotFit, RequestRefused, Unauthenticated
 from gpu_capacity.http.call import Call, Involved, OpenCall
 from gpu_capacity.http.cross_origin import allowance, preflight
 from gpu_capacity.http.operations import OPERATIONS, methods_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.http.call import Reply
+    from gpu_capacity.http.operation import Operation
     from gpu_capacity.http.shapes import ErrorShape
     from gpu_capacity.runtime.observability import LambdaHandler
     from gpu_capacity.runtime.services import Services
@@ -58,6 +59,7 @@ def api_function(
     errors: ErrorShape,
     handle: Callable[[Call[Services]], Reply],
     verifier: Callable[[], Verifier] | None = None,
+    routed: Operation | None = None,
 ) -> LambdaHandler:
     """A handler of the operation ``name`` for callers with a credential.
 
@@ -70,8 +72,9 @@ def api_function(
         errors: renders its errors.
         handle: does the work.
         verifier: verifies the credential; None for bearer tokens.
+        routed: the operation on another route than that in the table.
     """
-    operation = OPERATIONS[name]
+    operation = routed or OPERATIONS[name]
     permission = operation.permission
     if permission is None:
         raise ValueError(f"{name} asks for no permission")
@@ -97,12 +100,12 @@ def api_function(
             )
         )
 
-    return _http_handler(name, errors, answer)
+    return _http_handler(operation, errors, answer)
 
 
 def public_function(name: str, errors: ErrorShape, handle: Callable[[], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` without a credential, which needs no services either."""
-    return _http_handler(name, errors, lambda _request, _involved: handle())
+    return _http_handler(OPERATIONS[name], errors, lambda _request, _involved: handle())
 
 
 def open_function(
@@ -115,7 +118,7 @@ def open_function(
         operation.check_query(request.query)
         return handle(OpenCall(services=composition.services(), query=request.query, address=request.address))
 
-    return _http_handler(name, errors, answer)
+    return _http_handler(operation, errors, answer)
 
 
 def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> LambdaHandler:
@@ -180,13 +183,12 @@ def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
 
 
 def _http_handler(
-    name: str, errors: ErrorShape, answer: Callable[[ProxyRequest, Involved], Reply]
+    operation: Operation, errors: ErrorShape, answer: Callable[[ProxyRequest, Involved], Reply]
 ) -> LambdaHandler:
     """A handler of one operation: maps all errors to replies.
 
     The gateway has matched the route. Another route than the operation's is a mistake in the template.
     """
-    operation = OPERATIONS[name]
 
     def response(request: ProxyRequest, trace_id: str, involved: Involved) -> dict[str, Any]:
         if (request.method, request.resource) != (operation.method, operation.path):
@@ -196,7 +198,7 @@ def _http_handler(
         except Exception as error:  # noqa: BLE001 - the one mapper: every error leaves in the API's shape
             return _sent(_refusal(errors, error, trace_id), trace_id)
 
-    return _logged(name, response)
+    return _logged(operation.name, response)
 
 
 def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[str, Any]]) -> LambdaHandler:
@@ -231,12 +233,12 @@ def _console_origin() -> str | None:
 
 
 def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
-    """The reply to an error. Logs the stack trace of server errors, except for lack of capacity."""
+    """The reply to an error. Logs the stack trace of server errors, except for what the client can change."""
     if isinstance(error, Unauthenticated) and error.credential_sent:
         composition.observability().count("CredentialsRefused", fault=error.fault.value)
     if isinstance(error, CapacityError):
         reply = errors.refuse(error, trace_id)
-        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, DoesNotFit):
+        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, DoesNotFit | RequestRefused):
             return reply
     else:
         reply = errors.unexpected(trace_id)

@@ -78,9 +78,9 @@ def _claims(section: Section, costs: list[ClaimCost]) -> None:
         f"to moto and an emulator. One pod of {RACKS} racks, no rival. A claim puts its record, updates the "
         "pod by one conditional write, and puts the record again; the record enters the index of what is "
         "unsettled, and that of all holders. With a quota the first of the three is a transaction of record "
-        "and count; without one the quota is read beside the second. A *lost race* is a refused update of the pod and the record "
-        "with another run. A *release* is what is written when no host is held any more: the pod, and the "
-        "record with its index entries."
+        "and count; without one the quota is read beside the second. A *lost race* is a refused update of "
+        "the pod and the record with another run. A *release* is what is written when no host is held any "
+        "more: the pod, and the record with its index entries."
     )
     sizes = ", ".join(str(cost.units) for cost in costs)
     section.figure(

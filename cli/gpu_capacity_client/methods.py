@@ -841,9 +841,206 @@ class Methods(ABC):
         )
         return cast("models.ApiKey", answer)
 
+    def get_region_map(
+        self,
+        region_id: str,
+        *,
+        hosts: bool | None = None,
+        pod_id: list[str] | None = None,
+    ) -> models.RegionMap:
+        """Map a region.
+
+        Shows the pods and domains of a region with all that is true of each, and who has it: a domain may
+        be held and cordoned. Ownership is what the pods record; whose it is, the records say. Needs the
+        permission `operator`.
+        """
+        answer = self._call(
+            "getRegionMap",
+            {"regionID": region_id, "hosts": hosts, "podID": pod_id},
+        )
+        return cast("models.RegionMap", answer)
+
+    def list_holders(
+        self,
+        *,
+        region_id: list[str] | None = None,
+        pod_id: str | None = None,
+        domain_id: str | None = None,
+        host_id: str | None = None,
+        kind: list[str] | None = None,
+        status: list[str] | None = None,
+        organization_id: list[str] | None = None,
+        older_than: int | None = None,
+        younger_than: int | None = None,
+    ) -> list[models.Holder]:
+        """Search holders.
+
+        Lists reservations, placements, capacity claims and VMs of all organizations, the oldest first.
+        Different parameters must all hold; of one that is repeated any value will do. A pod, domain or
+        host goes with its one region. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listHolders",
+            {"regionID": region_id, "podID": pod_id, "domainID": domain_id, "hostID": host_id, "kind": kind,
+            "status": status, "organizationID": organization_id, "olderThan": older_than, "youngerThan":
+            younger_than},
+        )
+        return cast("list[models.Holder]", answer)
+
+    def get_holder(
+        self,
+        organization_id: str,
+        kind: str,
+        holder_id: str,
+    ) -> models.HolderDetail:
+        """Get a holder.
+
+        Shows a holder of any organization with the hardware that it has by name, also one whose request
+        is still in progress. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "getHolder",
+            {"organizationID": organization_id, "kind": kind, "holderID": holder_id},
+        )
+        return cast("models.HolderDetail", answer)
+
+    def force_delete_holder(
+        self,
+        organization_id: str,
+        kind: str,
+        holder_id: str,
+        body: models.ForceDelete,
+    ) -> None:
+        """Delete a holder.
+
+        Begins to delete a holder, through the same fences and workflows as its owner would. The reason is
+        in its record, where its owner reads it, and in an audit line. A repeat changes nothing. Needs the
+        permission `operator`.
+        """
+        answer = self._call(
+            "forceDeleteHolder",
+            {"organizationID": organization_id, "kind": kind, "holderID": holder_id},
+            body,
+        )
+        return cast("None", answer)
+
+    def list_unsettled(
+        self,
+        *,
+        kind: list[str] | None = None,
+        older_than: int | None = None,
+    ) -> list[models.UnsettledHolder]:
+        """List unsettled holders.
+
+        Lists the holders for which a workflow or a request has work to do, the longest unsettled first,
+        with what each waits for. `olderThan` counts from then. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listUnsettled",
+            {"kind": kind, "olderThan": older_than},
+        )
+        return cast("list[models.UnsettledHolder]", answer)
+
+    def list_queues(
+        self,
+        *,
+        region_id: list[str] | None = None,
+    ) -> list[models.ClaimQueue]:
+        """List queues of capacity claims.
+
+        Lists who waits for which instances in which zone, with place and age. Queues in which nobody
+        waits are left out. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listQueues",
+            {"regionID": region_id},
+        )
+        return cast("list[models.ClaimQueue]", answer)
+
+    def list_operator_quotas(
+        self,
+        organization_id: str,
+    ) -> list[models.OperatorQuotaRead]:
+        """List quotas of an organization.
+
+        Lists the subjects that are limited for an organization. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listOperatorQuotas",
+            {"organizationID": organization_id},
+        )
+        return cast("list[models.OperatorQuotaRead]", answer)
+
+    def set_operator_quota(
+        self,
+        organization_id: str,
+        subject: str,
+        body: models.OperatorQuota,
+    ) -> models.OperatorQuotaChange:
+        """Set a quota.
+
+        Limits how much of a subject an organization may have. Its holders are counted first, so the limit
+        is exact from then on; what exceeds it stays. After a 500 with Retry-After send it again. Needs
+        the permission `operator`.
+        """
+        answer = self._call(
+            "setOperatorQuota",
+            {"organizationID": organization_id, "subject": subject},
+            body,
+        )
+        return cast("models.OperatorQuotaChange", answer)
+
+    def list_operator_api_keys(
+        self,
+        organization_id: str,
+    ) -> list[models.OperatorApiKeyRead]:
+        """List API keys of an organization.
+
+        Lists the API keys of all accounts of an organization, oldest first. Needs the permission
+        `operator`.
+        """
+        answer = self._call(
+            "listOperatorApiKeys",
+            {"organizationID": organization_id},
+        )
+        return cast("list[models.OperatorApiKeyRead]", answer)
+
+    def make_operator_api_key(
+        self,
+        organization_id: str,
+        body: models.OperatorApiKey,
+    ) -> models.OperatorApiKeyMade:
+        """Make an API key.
+
+        Makes an API key for an account. The key is shown this once. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "makeOperatorApiKey",
+            {"organizationID": organization_id},
+            body,
+        )
+        return cast("models.OperatorApiKeyMade", answer)
+
+    def revoke_operator_api_key(
+        self,
+        organization_id: str,
+        key_id: str,
+    ) -> models.OperatorApiKeyRead:
+        """Revoke an API key.
+
+        Deletes an API key of an organization. It is no longer valid. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "revokeOperatorApiKey",
+            {"organizationID": organization_id, "keyID": key_id},
+        )
+        return cast("models.OperatorApiKeyRead", answer)
+
     def list_cordons(
         self,
         region_id: str,
+        *,
+        cause: list[str] | None = None,
     ) -> list[models.CordonRead]:
         """List cordons.
 
@@ -852,7 +1049,7 @@ class Methods(ABC):
         """
         answer = self._call(
             "listCordons",
-            {"regionID": region_id},
+            {"regionID": region_id, "cause": cause},
         )
         return cast("list[models.CordonRead]", answer)
 
@@ -889,6 +1086,39 @@ class Methods(ABC):
         answer = self._call(
             "liftCordon",
             {"regionID": region_id, "podID": pod_id, "domainID": domain_id, "hostID": host_id},
+        )
+        return cast("models.CordonChange", answer)
+
+    def set_quarantine(
+        self,
+        region_id: str,
+        body: models.Quarantine,
+    ) -> models.CordonChange:
+        """Quarantine a host.
+
+        Sets a host aside that failed: it is not sold, and its holder sees that it is impaired, and why.
+        One that is in quarantine stays there, with its first reason. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "setQuarantine",
+            {"regionID": region_id},
+            body,
+        )
+        return cast("models.CordonChange", answer)
+
+    def lift_quarantine(
+        self,
+        region_id: str,
+        host_id: str,
+    ) -> models.CordonChange:
+        """Lift a quarantine.
+
+        Lifts the quarantine of a host. What else keeps it out of sale stays. Needs the permission
+        `operator`.
+        """
+        answer = self._call(
+            "liftQuarantine",
+            {"regionID": region_id, "hostID": host_id},
         )
         return cast("models.CordonChange", answer)
 

@@ -695,7 +695,50 @@ class VmQuotaExceeded(TypedDict):
 VmStatus: TypeAlias = Literal['creating', 'starting', 'running', 'stopping', 'stopped', 'interrupted', 'destroyed', 'failed', 'offline']
 
 
+Cause: TypeAlias = Literal['cordon', 'quarantine', 'maintenance']
+
+
+HolderKind: TypeAlias = Literal['reservation', 'placement', 'capacityClaim', 'vm']
+
+
+HostState: TypeAlias = Literal['in_service', 'unhealthy', 'out_of_service', 'missing']
+
+
+MapState: TypeAlias = Literal['free', 'partlyHeld', 'held', 'cordoned', 'quarantined', 'incomplete', 'inMaintenance', 'outOfService']
+
+
 CordonSource: TypeAlias = Literal['operator', 'fleetDocument']
+
+
+class ForceDelete(TypedDict):
+    """
+    Why a holder is deleted. Its owner reads it.
+    """
+
+    reason: str
+
+
+class HolderPart(TypedDict):
+    """
+    A domain of which a holder has something. ``gpus`` is how many GPUs it has of its only host.
+    """
+
+    regionId: str
+    podId: str
+    position: int
+    domainId: NotRequired[str]
+    hostIds: list[str]
+    gpus: NotRequired[int]
+
+
+class HolderPod(TypedDict):
+    """
+    Where in a pod a holder has something: positions of domains.
+    """
+
+    regionId: str
+    podId: str
+    positions: list[int]
 
 
 class MaintainedHost(TypedDict):
@@ -732,6 +775,103 @@ class MaintenancePermit(TypedDict):
     by: str
 
 
+class MapHolder(TypedDict):
+    """
+    Who has it.
+    """
+
+    kind: HolderKind
+    organizationId: str
+    id: str
+
+
+class MapHost(TypedDict):
+    """
+    A host. Its holders include the placement whose server is on it.
+    """
+
+    id: str
+    name: str
+    slot: int
+    state: HostState
+    states: list[MapState]
+    holders: list[MapHolder]
+
+
+class OperatorApiKey(TypedDict):
+    """
+    Whose key it is to be, and what it allows.
+    """
+
+    subject: str
+    scopes: NotRequired[list[Scope]]
+    name: NotRequired[str]
+
+
+class OperatorApiKeyMade(TypedDict):
+    """
+    A new API key, which is shown this once.
+    """
+
+    id: str
+    organizationId: str
+    subject: str
+    name: str
+    scopes: list[Scope]
+    creationTime: str
+    lastFour: NotRequired[str]
+    revocationTime: NotRequired[str]
+    key: str
+
+
+class OperatorApiKeyRead(TypedDict):
+    """
+    An API key, of which only the hash is stored.
+    """
+
+    id: str
+    organizationId: str
+    subject: str
+    name: str
+    scopes: list[Scope]
+    creationTime: str
+    lastFour: NotRequired[str]
+    revocationTime: NotRequired[str]
+
+
+class OperatorQuota(TypedDict):
+    """
+    The limit of an organization for a subject.
+    """
+
+    limit: int | None
+
+
+class OperatorQuotaChange(TypedDict):
+    """
+    A quota after a change, and how many holders were counted that were not before.
+    """
+
+    organizationId: str
+    subject: str
+    limit: NotRequired[int]
+    used: int
+    isDefault: bool
+    countedIn: int
+
+
+class OperatorQuotaRead(TypedDict):
+    """
+    How much of a subject an organization may have in all, and how much it has.
+    """
+
+    organizationId: str
+    subject: str
+    limit: NotRequired[int]
+    used: int
+    isDefault: bool
+
+
 class OperatorTarget(TypedDict):
     """
     The whole region if it is empty; else one pod, domain or host. A domain is named with its pod.
@@ -740,6 +880,54 @@ class OperatorTarget(TypedDict):
     podId: NotRequired[str]
     domainId: NotRequired[str]
     hostId: NotRequired[str]
+
+
+class Quarantine(TypedDict):
+    """
+    A host to set aside. Its holder reads the reason; the evidence is for operators.
+    """
+
+    hostId: str
+    reason: str
+    evidence: NotRequired[str]
+
+
+class UnsettledHolder(TypedDict):
+    """
+    A holder with work to do for it, and what it waits for.
+    """
+
+    kind: HolderKind
+    id: str
+    organizationId: str
+    projectId: NotRequired[str]
+    name: NotRequired[str]
+    status: str
+    regionIds: list[str]
+    creationTime: str
+    createdBy: str
+    unsettledSince: NotRequired[str]
+    failure: NotRequired[str]
+    removal: NotRequired[str]
+    pods: list[HolderPod]
+    waitsFor: str
+    workflow: NotRequired[str]
+    execution: NotRequired[str]
+    attempt: int
+
+
+class WaitingClaim(TypedDict):
+    """
+    A capacity claim in a queue.
+    """
+
+    place: int
+    organizationId: str
+    id: str
+    name: str
+    creationTime: str
+    instanceCount: int
+    pendingInstanceCount: int
 
 
 class Error(TypedDict):
@@ -961,6 +1149,16 @@ class Vm(TypedDict):
     maintenances: NotRequired[list[VmMaintenance]]
 
 
+class ClaimQueue(TypedDict):
+    """
+    The capacity claims that wait for an instance type in a zone.
+    """
+
+    regionId: str
+    instanceType: str
+    waiting: list[WaitingClaim]
+
+
 class Cordon(TypedDict):
     """
     What to take out of sale, and why.
@@ -977,9 +1175,53 @@ class CordonRead(TypedDict):
 
     target: OperatorTarget
     source: CordonSource
+    cause: Cause
     reason: NotRequired[str]
+    evidence: NotRequired[str]
+    maintenanceId: NotRequired[str]
     since: NotRequired[str]
     by: NotRequired[str]
+
+
+class Holder(TypedDict):
+    """
+    A holder of any kind and organization.
+    """
+
+    kind: HolderKind
+    id: str
+    organizationId: str
+    projectId: NotRequired[str]
+    name: NotRequired[str]
+    status: str
+    regionIds: list[str]
+    creationTime: str
+    createdBy: str
+    unsettledSince: NotRequired[str]
+    failure: NotRequired[str]
+    removal: NotRequired[str]
+    pods: list[HolderPod]
+
+
+class HolderDetail(TypedDict):
+    """
+    A holder, and the hardware that it has by name.
+    """
+
+    kind: HolderKind
+    id: str
+    organizationId: str
+    projectId: NotRequired[str]
+    name: NotRequired[str]
+    status: str
+    regionIds: list[str]
+    creationTime: str
+    createdBy: str
+    unsettledSince: NotRequired[str]
+    failure: NotRequired[str]
+    removal: NotRequired[str]
+    pods: list[HolderPod]
+    parts: list[HolderPart]
 
 
 class Maintenance(TypedDict):
@@ -1044,6 +1286,46 @@ class MaintenanceRead(TypedDict):
     force: NotRequired[MaintenanceForce]
     permits: list[MaintenancePermit]
     overTime: NotRequired[str]
+
+
+class MapDomain(TypedDict):
+    """
+    A domain with all that is true of it: it may be held and cordoned.
+    """
+
+    id: str
+    name: str
+    position: int
+    states: list[MapState]
+    holders: list[MapHolder]
+    hostCount: int
+    freeHostCount: int
+    hosts: NotRequired[list[MapHost]]
+
+
+class MapPod(TypedDict):
+    """
+    A pod. Its states are those of the pod and the region as a whole.
+    """
+
+    id: str
+    flavorId: str
+    version: int
+    states: list[MapState]
+    domains: list[MapDomain]
+
+
+class RegionMap(TypedDict):
+    """
+    A region, pod by pod.
+    """
+
+    regionId: str
+    observedAt: str
+    withdrawn: bool
+    states: list[MapState]
+    domainCounts: dict[MapState, int]
+    pods: list[MapPod]
 
 
 class ReservationUnitReleaseV2Read(TypedDict):
@@ -1121,7 +1403,7 @@ class TopologyPod(TypedDict):
 
 class CordonChange(TypedDict):
     """
-    The cordons of operators after a change, and how many pods were written because of it.
+    What is out of sale after a change, and how many pods were written because of it.
     """
 
     cordons: list[CordonRead]

@@ -15,5 +15,5 @@ if TYPE_CHECKING:
     from gpucap.verbs import Noun
 
 NOUNS: Final[Mapping[str, Noun]] = {**customers.NOUNS, **operators.NOUNS}
-BESIDE: Final[Mapping[str, str]] = {}
+BESIDE: Final[Mapping[str, str]] = {"getRegionMap": "map"}
 """Operations that commands beside the nouns carry out, and the names of those."""

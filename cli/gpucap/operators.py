@@ -29,7 +29,57 @@ MAINTENANCES: Final[Columns] = {
     "STATUS": "status",
     "REASON": "reason",
 }
+HOLDERS: Final[Columns] = {
+    "KIND": "kind",
+    "ID": "id",
+    "ORGANIZATION": "organizationId",
+    "STATUS": "status",
+    "REGIONS": "regionIds",
+    "CREATED": "creationTime",
+}
+LIMITS: Final[Columns] = {"SUBJECT": "subject", "LIMIT": "limit", "USED": "used"}
+CREDENTIALS: Final[Columns] = {
+    "ID": "id",
+    "SUBJECT": "subject",
+    "NAME": "name",
+    "SCOPES": "scopes",
+    "ENDS IN": "lastFour",
+    "CREATED": "creationTime",
+}
 NOUNS: Final[Mapping[str, Noun]] = {
+    "holders": Noun(
+        "Reservations, placements, capacity claims and VMs of all organizations.",
+        {
+            "list": Verb("listHolders", columns=HOLDERS),
+            "get": Verb("getHolder"),
+            "delete": Verb("forceDeleteHolder"),
+            "unsettled": Verb("listUnsettled", columns={**HOLDERS, "WAITS FOR": "waitsFor"}),
+            "queues": Verb("listQueues", columns={"REGION": "regionId", "INSTANCES": "instanceType"}),
+        },
+        panel=OPERATORS,
+    ),
+    "limits": Noun(
+        "Quotas of any organization.",
+        {"list": Verb("listOperatorQuotas", columns=LIMITS), "set": Verb("setOperatorQuota")},
+        panel=OPERATORS,
+    ),
+    "credentials": Noun(
+        "API keys of any organization.",
+        {
+            "list": Verb("listOperatorApiKeys", columns=CREDENTIALS),
+            "create": Verb("makeOperatorApiKey"),
+            "delete": Verb("revokeOperatorApiKey"),
+        },
+        panel=OPERATORS,
+    ),
+    "quarantines": Noun(
+        "Hosts that failed and are set aside.",
+        {
+            "create": Verb("setQuarantine", columns=CORDONS, rows="cordons"),
+            "delete": Verb("liftQuarantine", columns=CORDONS, rows="cordons"),
+        },
+        panel=OPERATORS,
+    ),
     "cordons": Noun(
         "Hardware that takes no new holder.",
         {

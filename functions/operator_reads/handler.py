@@ -1,12 +1,18 @@
 """Everything under /operator/v1 that only reads."""
 
-from gpu_capacity.operations.api import maintenances
-from gpu_capacity.operations.api.cordons import show_cordons
+from gpu_capacity.operations.api import api_keys, cordons, holders, maintenances, quotas, region_map, work
 from gpu_capacity.runtime.apis.operators import operator_function
 
 lambda_handler = operator_function(
     "operator_reads",
-    list_cordons=show_cordons,
+    get_region_map=region_map.show_map,
+    list_holders=holders.list_holders,
+    get_holder=holders.show_holder,
+    list_unsettled=work.show_unsettled,
+    list_queues=work.show_queues,
+    list_operator_quotas=quotas.show_quotas,
+    list_operator_api_keys=api_keys.show_keys,
+    list_cordons=cordons.show_cordons,
     list_maintenances=maintenances.show_all,
     get_maintenance=maintenances.show,
 )

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from gpu_capacity.access import Scope
+from gpu_capacity.accounts.api_key import ApiKey
 from gpu_capacity.inventory.cordons import Target
 from gpu_capacity.operations.plan_maintenance import MaintenancePlan, plan_maintenance
 from gpu_capacity.runtime import composition
 from testkit.handlers import arrangements as given
 from testkit.handlers.remembering import remembered
+from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
@@ -23,6 +26,31 @@ def cordoned(stage: Stage) -> None:
     assert stage.request_event("set_cordon", "domain").status == 200
 
 
+@remembered
+def quarantined(stage: Stage) -> None:
+    """An operator has set a host in London aside."""
+    given.reserved(stage)
+    assert stage.request_event("set_quarantine", "host").status == 200
+
+
+@remembered
+def with_an_api_key(stage: Stage) -> None:
+    """The organization has the API key that the event files name."""
+    given.reserved(stage)
+    accounts = composition.services().accounts
+    key = ApiKey(
+        SAMPLE_KEY_ID + "0" * 48,
+        ORGANIZATION,
+        "developer@example.com",
+        (Scope.READ_ONLY,),
+        stage.clock.now(),
+        last_four="Zx9-",
+        number=1,
+    )
+    assert accounts.add_api_key(key, 0)
+
+
+SAMPLE_KEY_ID: Final = "0123456789abcdef"
 SAMPLE_MAINTENANCE: Final = "d1c2b3a4-0000-4000-8000-000000000073"
 
 

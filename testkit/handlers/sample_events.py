@@ -103,7 +103,9 @@ def refusals(function: str) -> dict[str, dict[str, Any]]:
         "permission_missing": _sent_by("powerless" if may_read else "reader"),
     }
     if operation.permission is Permission.OPERATE:
-        changes |= _of_absent(success) if "{" in operation.path else {}
+        # What an organization has none of is an empty list, or the case of a file.
+        alone = "{" in operation.path and ORGANIZATION_IN_PATH not in operation.path
+        changes |= _of_absent(success) if alone else {}
     elif ORGANIZATION_IN_PATH in operation.path:
         changes |= {"organization_of_others": _sent_by("stranger")}
     elif "{" in operation.path:

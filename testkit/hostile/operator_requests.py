@@ -6,11 +6,14 @@ import json
 from typing import Any, Final
 
 from testkit.hostile.service import ABSENT, Ask
-from testkit.world import REGION
+from testkit.world import ORGANIZATION, REGION
 
 OPERATOR: Final = "/operator/v1"
 MAINTENANCES: Final = f"{OPERATOR}/maintenances"
-CORDONS: Final = f"{OPERATOR}/regions/{REGION}/cordons"
+REGIONS: Final = f"{OPERATOR}/regions/{REGION}"
+CORDONS: Final = f"{REGIONS}/cordons"
+OF_ORGANIZATION: Final = f"{OPERATOR}/organizations/{ORGANIZATION}"
+HOLDER: Final = f"{OF_ORGANIZATION}/holders/reservation/reservation of owner"
 
 
 def cordon_body(**changes: Any) -> dict[str, Any]:
@@ -34,6 +37,21 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "list_cordons": Ask("GET", CORDONS),
     "set_cordon": Ask("POST", CORDONS, json.dumps(cordon_body())),
     "lift_cordon": Ask("DELETE", CORDONS, query=(("podID", "pod2"),)),
+    "get_region_map": Ask("GET", f"{REGIONS}/map", query=(("hosts", "true"),)),
+    "list_holders": Ask("GET", f"{OPERATOR}/holders"),
+    "get_holder": Ask("GET", HOLDER),
+    "force_delete_holder": Ask("POST", f"{HOLDER}/force-delete", json.dumps({"reason": "contract ended"})),
+    "list_unsettled": Ask("GET", f"{OPERATOR}/unsettled"),
+    "list_queues": Ask("GET", f"{OPERATOR}/queues"),
+    "list_operator_quotas": Ask("GET", f"{OF_ORGANIZATION}/quotas"),
+    "set_operator_quota": Ask("PUT", f"{OF_ORGANIZATION}/quotas/instances", json.dumps({"limit": 100})),
+    "list_operator_api_keys": Ask("GET", f"{OF_ORGANIZATION}/api-keys"),
+    "make_operator_api_key": Ask("POST", f"{OF_ORGANIZATION}/api-keys", json.dumps({"subject": "someone"})),
+    "revoke_operator_api_key": Ask("DELETE", f"{OF_ORGANIZATION}/api-keys/0123456789abcdef"),
+    "set_quarantine": Ask(
+        "POST", f"{REGIONS}/quarantines", json.dumps({"hostId": "pod2-rack01-tray00", "reason": "broken"})
+    ),
+    "lift_quarantine": Ask("DELETE", f"{REGIONS}/quarantines/pod2-rack01-tray00"),
     "list_maintenances": Ask("GET", MAINTENANCES),
     "get_maintenance": Ask("GET", f"{MAINTENANCES}/{ABSENT}"),
     "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),
@@ -44,6 +62,9 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
 ANSWERED: Final[dict[str, int]] = dict.fromkeys(OPERATOR_ASKS, 200) | {
     "lift_cordon": 404,
     "plan_maintenance": 201,
+    "force_delete_holder": 202,
+    "make_operator_api_key": 201,
+    **dict.fromkeys(("revoke_operator_api_key", "lift_quarantine"), 404),
     **dict.fromkeys(("get_maintenance", "change_maintenance", "cancel_maintenance"), 404),
 }
 """What an operator is answered: nothing is cordoned yet, and no maintenance planned."""

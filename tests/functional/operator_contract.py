@@ -8,9 +8,12 @@ from tests.functional.contract_words import AMOUNT, FLAG, TEXT, TIME, full, many
 
 TARGET: Final[dict[str, Any]] = record("", podId=TEXT, domainId=TEXT, hostId=TEXT)
 CORDON: Final = record(
-    "target source",
+    "target source cause",
     target=TARGET,
     source=one_of("operator", "fleetDocument"),
+    cause=one_of("cordon", "quarantine", "maintenance"),
+    evidence=TEXT,
+    maintenanceId=TEXT,
     reason=TEXT,
     since=TIME,
     by=TEXT,
@@ -49,3 +52,120 @@ _HOST: Final = record(
 MAINTENANCE_DETAIL: Final = record(
     " ".join([*_MAINTENANCE_PARTS, "hosts"]), hosts=many(_HOST), **_MAINTENANCE_PARTS, **_MAINTENANCE_MAY
 )
+
+_KIND: Final = one_of("reservation", "placement", "capacityClaim", "vm")
+_HOLDER_MUST: Final[dict[str, Any]] = {
+    "kind": _KIND,
+    "id": TEXT,
+    "organizationId": TEXT,
+    "status": TEXT,
+    "regionIds": many(TEXT),
+    "creationTime": TIME,
+    "createdBy": TEXT,
+    "pods": many(full(regionId=TEXT, podId=TEXT, positions=many(AMOUNT))),
+}
+_HOLDER_MAY: Final[dict[str, Any]] = {
+    "projectId": TEXT,
+    "name": TEXT,
+    "unsettledSince": TIME,
+    "failure": TEXT,
+    "removal": TEXT,
+}
+HOLDERS: Final = many(record(" ".join(_HOLDER_MUST), **_HOLDER_MUST, **_HOLDER_MAY))
+_PART: Final = record(
+    "regionId podId position hostIds",
+    regionId=TEXT,
+    podId=TEXT,
+    position=AMOUNT,
+    domainId=TEXT,
+    hostIds=many(TEXT),
+    gpus=AMOUNT,
+)
+HOLDER: Final = record(" ".join([*_HOLDER_MUST, "parts"]), parts=many(_PART), **_HOLDER_MUST, **_HOLDER_MAY)
+UNSETTLED: Final = many(
+    record(
+        " ".join([*_HOLDER_MUST, "unsettledSince", "waitsFor", "attempt"]),
+        waitsFor=TEXT,
+        workflow=TEXT,
+        execution=TEXT,
+        attempt=AMOUNT,
+        **_HOLDER_MUST,
+        **_HOLDER_MAY,
+    )
+)
+QUEUES: Final = many(
+    full(
+        regionId=TEXT,
+        instanceType=TEXT,
+        waiting=many(
+            full(
+                place={"type": "integer", "minimum": 1},
+                organizationId=TEXT,
+                id=TEXT,
+                name=TEXT,
+                creationTime=TIME,
+                instanceCount=AMOUNT,
+                pendingInstanceCount=AMOUNT,
+            )
+        ),
+    )
+)
+
+_STATES: Final = many(
+    one_of(
+        *("free", "partlyHeld", "held", "cordoned", "quarantined", "incomplete", "inMaintenance"),
+        "outOfService",
+    )
+)
+_WHO: Final = many(full(kind=_KIND, organizationId=TEXT, id=TEXT))
+_MAP_HOST: Final = full(
+    id=TEXT,
+    name=TEXT,
+    slot=AMOUNT,
+    state=one_of("in_service", "unhealthy", "out_of_service", "missing"),
+    states=_STATES,
+    holders=_WHO,
+)
+_MAP_DOMAIN: Final = record(
+    "id name position states holders hostCount freeHostCount",
+    id=TEXT,
+    name=TEXT,
+    position=AMOUNT,
+    states=_STATES,
+    holders=_WHO,
+    hostCount=AMOUNT,
+    freeHostCount=AMOUNT,
+    hosts=many(_MAP_HOST),
+)
+MAP: Final = full(
+    regionId=TEXT,
+    observedAt=TIME,
+    withdrawn=FLAG,
+    states=_STATES,
+    domainCounts={"type": "object", "additionalProperties": AMOUNT},
+    pods=many(full(id=TEXT, flavorId=TEXT, version=AMOUNT, states=_STATES, domains=many(_MAP_DOMAIN))),
+)
+
+_QUOTA: Final[dict[str, Any]] = {
+    "organizationId": TEXT,
+    "subject": TEXT,
+    "used": AMOUNT,
+    "isDefault": FLAG,
+}
+OPERATOR_QUOTAS: Final = many(full(limit=AMOUNT, **_QUOTA))
+OPERATOR_QUOTA_CHANGE: Final = record(
+    " ".join([*_QUOTA, "countedIn"]), limit=AMOUNT, countedIn=AMOUNT, **_QUOTA
+)
+
+_KEY: Final[dict[str, Any]] = {
+    "id": TEXT,
+    "organizationId": TEXT,
+    "subject": TEXT,
+    "name": TEXT,
+    "scopes": many(one_of("read_write", "read_only", "billing_only")),
+    "creationTime": TIME,
+    "lastFour": TEXT,
+}
+API_KEY: Final = full(**_KEY)
+API_KEYS: Final = many(API_KEY)
+API_KEY_MADE: Final = full(key={"type": "string", "pattern": "^nv_[A-Za-z0-9_-]{43}$"}, **_KEY)

@@ -89,6 +89,9 @@ GOOD: Final = {
     "podID": "pod1",
     "domainID": "pod1-rack01",
     "hostID": "pod1-rack01-tray01",
+    "hosts": "true",
+    "olderThan": "60",
+    "youngerThan": "3600",
 }
 
 

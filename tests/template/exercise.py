@@ -25,6 +25,7 @@ from tests.functional.task_cases import TASK_CASES
 from tests.template import (
     exercise_claims,
     exercise_maintenances,
+    exercise_operators,
     exercise_vm_lives,
     exercise_vms,
     exercise_watch,
@@ -48,6 +49,7 @@ def record() -> dict[str, set[Access]]:
         *exercise_claims.LIVES,
         *exercise_maintenances.LIVES,
         *exercise_watch.LIVES,
+        *exercise_operators.LIVES,
     ):
         with pytest.MonkeyPatch.context() as monkeypatch:
             stage = Stage(monkeypatch)

@@ -13,6 +13,7 @@ from gpu_capacity.vms.record import RentalType
 from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage
 from testkit.world import HOLDERS, ORGANIZATION
+from tests.template import exercise_operators
 from tests.vms import given
 from tests.vms.test_tasks import CASES
 
@@ -125,6 +126,21 @@ def _not_restarted_on_a_reserved_node(stage: Stage) -> None:
     assert stage.run_event("vm_steps", "restart_vms_beside") == {"restarted": 0}
 
 
+def _destroyed_by_an_operator(stage: Stage) -> None:
+    exercise_operators.vm(stage.with_vm())
+
+
+def _stopped_and_destroyed_by_an_operator(stage: Stage) -> None:
+    _stopped(stage)
+    exercise_operators.vm(stage)
+
+
+def _counted_in_by_an_operator(stage: Stage) -> None:
+    for subject in (VMS, VM_GPUS):
+        stage.db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, subject))
+    exercise_operators.vm(stage.with_vm())
+
+
 LIVES: tuple[Callable[[Stage], None], ...] = (
     _stopped_and_started,
     _destroyed_while_it_holds_nothing,
@@ -134,5 +150,8 @@ LIVES: tuple[Callable[[Stage], None], ...] = (
     _not_created_on_a_reserved_node,
     _not_started_on_a_reserved_node,
     _not_restarted_on_a_reserved_node,
+    _destroyed_by_an_operator,
+    _stopped_and_destroyed_by_an_operator,
+    _counted_in_by_an_operator,
     given.failed,
 )

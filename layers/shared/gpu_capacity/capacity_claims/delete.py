@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.proceed import Needs
 
 
-def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
+def delete_capacity_claim(
+    services: Needs, caller: Caller, claim_id: str, removal: str | None = None
+) -> CapacityClaim:
     """Mark a claim as deleting and start its workflow. A repeat changes nothing and starts nothing.
+
+    ``removal`` is the reason of an operator.
 
     Raises:
         Forbidden: the token may not write claims.
@@ -32,7 +36,13 @@ def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> Cap
         if claim.status is ClaimStatus.DELETING:
             return claim
         now = services.clock.now()
-        after = replace(claim, status=ClaimStatus.DELETING, unsettled_since=now, attempt=claim.attempt + 1)
+        after = replace(
+            claim,
+            status=ClaimStatus.DELETING,
+            unsettled_since=now,
+            attempt=claim.attempt + 1,
+            removal=removal,
+        )
         after = replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
         if not isinstance(services.claims.update(claim, after), Refused):
             audit(services, caller, "delete_capacity_claim", after)

@@ -76,6 +76,7 @@ def encode_claim(claim: CapacityClaim) -> Item:
             "zones_sent": None if claim.zones_sent is None else list(claim.zones_sent),
             "schema": SCHEMA,
             "life": claim.life,
+            "removal": claim.removal,
         }
     )
 
@@ -111,6 +112,7 @@ def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
         unsettled_since=second_or_none(item, "unsettled_since"),
         instance_id_sent=text_or_none(item, "instance_id_sent"),
         zones_sent=zones_sent,
+        removal=text_or_none(item, "removal"),
         life=binary_or_none(item, "life"),
     )
 

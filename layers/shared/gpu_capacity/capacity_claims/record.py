@@ -124,6 +124,8 @@ class CapacityClaim:
     chose the id, directly or by an idempotency key. ``counted``: the claim is part of its organization's
     quota. ``attempt`` numbers the executions of the workflow.
 
+    ``removal`` is why an operator has deleted it, if one has.
+
     ``instance_id`` and ``zones`` have the catalogue's spelling, which pods, queues and allocations use.
     ``instance_id_sent`` and ``zones_sent`` have the customer's spelling; None where it is the same.
     """
@@ -154,6 +156,7 @@ class CapacityClaim:
     zones_sent: tuple[str, ...] | None = None
     updated_microsecond: int = 0
     life: bytes | None = None
+    removal: str | None = None
 
     @property
     def is_shown(self) -> bool:
@@ -300,7 +303,8 @@ def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int
             "",
             _truth(not done),
             "AllInstancesAllocated" if done else _progress(claim),
-            f"{claim.allocated} of {claim.instance_count} instances allocated, {claim.pending} pending",
+            f"{claim.allocated} of {claim.instance_count} instances allocated, {claim.pending} pending"
+            + (f"; deleted by an operator: {claim.removal}" if claim.removal else ""),
             now,
         )
     )

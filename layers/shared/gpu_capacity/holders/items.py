@@ -46,6 +46,7 @@ def encode_common(record: ProjectScoped) -> dict[str, Any]:
         "attempt": record.attempt,
         "failure": record.failure,
         "deleted_at": record.deleted_at,
+        "removal": record.removal,
         "unsettled": keys.unsettled_shard(record.id) if unsettled else None,
         "unsettled_since": record.unsettled_since if unsettled else None,
         "held": keys.held_partition((record.region_id,), record.id),
@@ -72,5 +73,6 @@ def decode_common(item: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         "attempt": whole(item, "attempt"),
         "failure": text_or_none(item, "failure"),
         "deleted_at": second_or_none(item, "deleted_at"),
+        "removal": text_or_none(item, "removal"),
         "unsettled_since": second_or_none(item, "unsettled_since"),
     }

@@ -20,7 +20,7 @@ class ProjectScoped(ABC):
 
     ``attempt`` numbers the executions of the current workflow. ``failure`` is the message of status
     ``error``. ``counted``: it is part of the organization's quota. ``keyed``: the id was made of an
-    idempotency key.
+    idempotency key. ``removal`` is why an operator has deleted it, if one has.
     """
 
     id: str
@@ -40,6 +40,7 @@ class ProjectScoped(ABC):
     unsettled_since: int | None = None
     failure: str | None = None
     deleted_at: int | None = None
+    removal: str | None = None
 
     @property
     @abstractmethod

@@ -12,19 +12,48 @@ from gpu_capacity.access import Permission
 from gpu_capacity.http.operation import Operation
 
 OPERATOR: Final = "/operator/v1"
-_CORDONS: Final = f"{OPERATOR}/regions/{{regionID}}/cordons"
+_REGION: Final = f"{OPERATOR}/regions/{{regionID}}"
+_CORDONS: Final = f"{_REGION}/cordons"
+_QUARANTINES: Final = f"{_REGION}/quarantines"
+_ORGANIZATION: Final = f"{OPERATOR}/organizations/{{organizationID}}"
+_HOLDER: Final = f"{_ORGANIZATION}/holders/{{kind}}/{{holderID}}"
 _MAINTENANCES: Final = f"{OPERATOR}/maintenances"
 _MAINTENANCE: Final = f"{_MAINTENANCES}/{{maintenanceID}}"
 _PART: Final = ("podID", "domainID", "hostID")
+_PAGE: Final = ("limit", "cursor")
 
 _reading = partial(Operation, permission=Permission.OPERATE, shared="operator_reads")
 _cordoning = partial(Operation, permission=Permission.OPERATE, shared="operator_cordons")
+_limiting = partial(Operation, permission=Permission.OPERATE, shared="operator_quotas")
+_issuing = partial(Operation, permission=Permission.OPERATE, shared="operator_api_keys")
+_deleting = partial(Operation, permission=Permission.OPERATE, shared="operator_holders")
 _maintaining = partial(Operation, permission=Permission.OPERATE, shared="operator_maintenances")
 
 OPERATOR_OPERATIONS: Final = (
-    _reading("list_cordons", "GET", _CORDONS),
+    _reading("get_region_map", "GET", f"{_REGION}/map", once=("hosts",), repeated=("podID",)),
+    _reading(
+        "list_holders",
+        "GET",
+        f"{OPERATOR}/holders",
+        once=(*_PART, "olderThan", "youngerThan", *_PAGE),
+        repeated=("regionID", "kind", "status", "organizationID"),
+    ),
+    _reading("get_holder", "GET", _HOLDER),
+    _deleting("force_delete_holder", "POST", f"{_HOLDER}/force-delete"),
+    _reading(
+        "list_unsettled", "GET", f"{OPERATOR}/unsettled", once=("olderThan", *_PAGE), repeated=("kind",)
+    ),
+    _reading("list_queues", "GET", f"{OPERATOR}/queues", repeated=("regionID",)),
+    _reading("list_operator_quotas", "GET", f"{_ORGANIZATION}/quotas"),
+    _limiting("set_operator_quota", "PUT", f"{_ORGANIZATION}/quotas/{{subject}}"),
+    _reading("list_operator_api_keys", "GET", f"{_ORGANIZATION}/api-keys"),
+    _issuing("make_operator_api_key", "POST", f"{_ORGANIZATION}/api-keys"),
+    _issuing("revoke_operator_api_key", "DELETE", f"{_ORGANIZATION}/api-keys/{{keyID}}"),
+    _reading("list_cordons", "GET", _CORDONS, repeated=("cause",)),
     _cordoning("set_cordon", "POST", _CORDONS),
     _cordoning("lift_cordon", "DELETE", _CORDONS, once=_PART),
+    _cordoning("set_quarantine", "POST", _QUARANTINES),
+    _cordoning("lift_quarantine", "DELETE", f"{_QUARANTINES}/{{hostID}}"),
     _reading("list_maintenances", "GET", _MAINTENANCES, repeated=("regionID", "status")),
     _reading("get_maintenance", "GET", _MAINTENANCE),
     _maintaining("plan_maintenance", "POST", _MAINTENANCES, once=("dryRun",)),

@@ -20,6 +20,7 @@ from gpu_capacity.inventory.items import (
     decode_shape,
 )
 from gpu_capacity.inventory.model import PodShape
+from gpu_capacity.inventory.nodes import NodePlace
 from gpu_capacity.inventory.snapshot import Ownership, Snapshot
 from gpu_capacity.placement.slices import SLICE_SIZES
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.inventory.bookings import Booking
     from gpu_capacity.inventory.cordons import Cordon
-    from gpu_capacity.inventory.model import Flavor, Host, Pod, Region
+    from gpu_capacity.inventory.model import Pod, Region
     from gpu_capacity.ports import Clock
 
 Value = TypeVar("Value")
@@ -51,27 +52,6 @@ RIVALS_SECONDS: Final = 2
 """How long after a lost race further rivals are expected: as long as some requests take."""
 
 _SNAPSHOT_READS_MAX: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class NodePlace:
-    """A VM node and its place: a host that is alone in its domain, of a flavor that is rented in slices."""
-
-    region: Region
-    flavor: Flavor
-    pod_id: str
-    position: int
-    host: Host
-
-    @property
-    def pod(self) -> tuple[str, str, str]:
-        """Region id, flavor id and pod id: the pod whose ownership item covers the node."""
-        return self.region.id, self.flavor.id, self.pod_id
-
-    @property
-    def gpus(self) -> int:
-        """The number of GPUs of the node."""
-        return self.flavor.gpu.physical_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +152,7 @@ class InventoryStore:
         shapes = dict(cached.snapshot.shapes) if cached else {}
         for _ in range(_SNAPSHOT_READS_MAX):
             read_at = self._clock.now()
-            owners = {owners.pod_id: owners for owners in self._owners(region_id, flavor_id)}
+            owners = self.owners(region_id, flavor_id)
             owned = list(map(ownership_of, owners.values()))
             unreadable = self._unreadable_pods(region_id)
             if any(o.pod_id not in shapes or shapes[o.pod_id].version != o.version for o in owned):
@@ -190,6 +170,12 @@ class InventoryStore:
                 self._cached[region_id, flavor_id] = _Cached(read_at, owners, snapshot)
             return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
+
+    def owners(self, region_id: str, flavor_id: str) -> dict[str, PodOwners]:
+        """Who owns what in the pods of a region and flavor as read now, by pod id. Caches nothing."""
+        partition = keys.owners_partition(region_id, flavor_id)
+        items = self._database.query(self._table, partition, keys.POD_PREFIX)
+        return {owners.pod_id: owners for owners in self._database.readable(items, decode_owners)}
 
     def note_owners(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
         """Add a pod's ownership item, which a refused write returned, to the cached snapshot."""
@@ -350,11 +336,6 @@ class InventoryStore:
         )
         found = self._database.readable(items, decode_cordons)
         return {host_id: cordon for cordons in found for host_id, cordon in cordons.quarantines.items()}
-
-    def _owners(self, region_id: str, flavor_id: str) -> Iterable[PodOwners]:
-        partition = keys.owners_partition(region_id, flavor_id)
-        items = self._database.query(self._table, partition, keys.POD_PREFIX)
-        return self._database.readable(items, decode_owners)
 
     def _shapes(self, region_id: str, flavor_id: str) -> tuple[dict[str, PodShape], set[str]]:
         """Shapes by pod id, and the ids of the pods whose shape cannot be read."""

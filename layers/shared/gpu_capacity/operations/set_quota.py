@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.quota import INSTANCES, PLACEMENT_SERVERS, VM_GPUS, VMS
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
     class Needs(HasClaims, HasPlacements, HasQuotas, HasReservations, HasTelemetry, HasVms, Protocol):
         """What the functions of this module work with."""
+
+
+LIMIT_MAX: Final = 10**9
+"""Beyond any fleet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,11 @@ _DELETE_SECONDS: Final = 5
 
 
 def delete_placement(
-    services: Needs, caller: Caller, placement_id: str, organizations: frozenset[str]
+    services: Needs,
+    caller: Caller,
+    placement_id: str,
+    organizations: frozenset[str],
+    removal: str | None = None,
 ) -> None:
     """Mark a placement as deprovisioning, and start its teardown. A repeat does neither.
 
@@ -41,6 +45,7 @@ def delete_placement(
         caller: who sends the request.
         placement_id: as sent by the client.
         organizations: where to look; empty for all of the caller's. An operator may name any.
+        removal: the reason of an operator.
 
     Raises:
         Forbidden: the token may not delete placements.
@@ -50,7 +55,7 @@ def delete_placement(
     placement = visible_holder(services.placements, caller, placement_id, organizations)
     if placement.status is PlacementStatus.DEPROVISIONING:
         return
-    if not _delete(services, placement.organization_id, placement.id, caller.subject):
+    if not _delete(services, placement.organization_id, placement.id, caller.subject, removal):
         # Another request deleted it meanwhile: it is being torn down, or gone already.
         if services.placements.get(placement.organization_id, placement.id) is None:
             raise NotFound("the placement does not exist")
@@ -78,14 +83,24 @@ class PlacementsOfReservations:
         for placement_id in reservation.occupied:
             if self.deadline.remaining_seconds() < _DELETE_SECONDS:
                 break
-            _delete(self, reservation.organization_id, placement_id, "workflow:deprovision")
+            _delete(
+                self,
+                reservation.organization_id,
+                placement_id,
+                "workflow:deprovision",
+                reservation.removal,
+            )
         return not reservation.occupied
 
 
-def _delete(services: Needs, organization_id: str, placement_id: str, actor: str) -> bool:
+def _delete(
+    services: Needs, organization_id: str, placement_id: str, actor: str, removal: str | None
+) -> bool:
     """Mark a placement as deprovisioning, and start its teardown. False if it was already, or is gone."""
     key = (organization_id, placement_id)
-    deleted = advance(services.placements, key, lambda p: _deleted(p, services.clock.now()), services.pause)
+    deleted = advance(
+        services.placements, key, lambda p: _deleted(p, services.clock.now(), removal), services.pause
+    )
     if deleted is None:
         return False
     services.telemetry.audit(
@@ -95,7 +110,7 @@ def _delete(services: Needs, organization_id: str, placement_id: str, actor: str
     return True
 
 
-def _deleted(placement: Placement, now: int) -> Placement | None:
+def _deleted(placement: Placement, now: int, removal: str | None) -> Placement | None:
     """The placement marked as deprovisioning; ``None`` if it is already.
 
     The new revision refuses any write that a step of the workflow has decided before.
@@ -106,6 +121,7 @@ def _deleted(placement: Placement, now: int) -> Placement | None:
         placement,
         status=PlacementStatus.DEPROVISIONING,
         deleted_at=now,
+        removal=removal,
         unsettled_since=now,
         attempt=placement.attempt + 1,
     )

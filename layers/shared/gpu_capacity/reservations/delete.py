@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def delete_reservation(
-    services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
+    services: Needs,
+    caller: Caller,
+    reservation_id: str,
+    organizations: frozenset[str],
+    removal: str | None = None,
 ) -> None:
     """Mark a reservation as deprovisioning, and start its teardown. A repeat does neither.
 
@@ -34,6 +38,7 @@ def delete_reservation(
         caller: who sends the request.
         reservation_id: as sent by the client.
         organizations: where to look; empty for all of the caller's. An operator may name any.
+        removal: the reason of an operator.
 
     Raises:
         Forbidden: the token may not delete reservations.
@@ -44,7 +49,9 @@ def delete_reservation(
     if reservation.status is Status.DEPROVISIONING:
         return
     key = (reservation.organization_id, reservation.id)
-    deleted = advance(services.reservations, key, lambda r: _deleted(r, services.clock.now()), services.pause)
+    deleted = advance(
+        services.reservations, key, lambda r: _deleted(r, services.clock.now(), removal), services.pause
+    )
     if deleted is None:
         # Another request deleted it meanwhile: it is being torn down, or gone already.
         if services.reservations.get(*key) is None:
@@ -61,7 +68,7 @@ def delete_reservation(
     start_workflow(services, deleted)
 
 
-def _deleted(reservation: Reservation, now: int) -> Reservation | None:
+def _deleted(reservation: Reservation, now: int, removal: str | None) -> Reservation | None:
     """The reservation marked as deprovisioning; None if it is already.
 
     The new revision refuses any write that a provisioning step has decided before. The attempts of the new
@@ -74,6 +81,7 @@ def _deleted(reservation: Reservation, now: int) -> Reservation | None:
         reservation,
         status=Status.DEPROVISIONING,
         deleted_at=now,
+        removal=removal,
         unsettled_since=now,
         provision_attempt=reservation.attempt,
         attempt=0,

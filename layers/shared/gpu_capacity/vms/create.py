@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.accounts.account import Account
     from gpu_capacity.holders.tries import Tries
-    from gpu_capacity.inventory.store import NodePlace
+    from gpu_capacity.inventory.nodes import NodePlace
     from gpu_capacity.vms.proceed import Needs
     from gpu_capacity.vms.record import Login
     from gpu_capacity.vms.request import VmRequest

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from gpu_capacity.vms.proceed import Needs
 
 
-def destroy_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
+def destroy_vm(
+    services: Needs, caller: Caller, vm_id: str, account: Account, removal: str | None = None
+) -> Vm:
     """Destroy a VM for good, and withdraw the notices that were given for it. A repeat changes nothing.
+
+    ``removal`` is the reason of an operator.
 
     Raises:
         Forbidden: the token may not write VMs.
@@ -41,6 +45,7 @@ def destroy_vm(services: Needs, caller: Caller, vm_id: str, account: Account) ->
             password_hash=None,
             ip_address=None,
             deadline=None,
+            removal=removal,
             stopped_at=vm.stopped_at or services.clock.now(),
         )
         if not isinstance(services.vms.update([(vm, destroyed), *notices_withdrawn(services, vm)]), Refused):

@@ -63,6 +63,7 @@ _TEXTS_OR_NONE = (
     "failure",
     "ip_address",
     "fingerprint",
+    "removal",
 )
 _NUMBERS_OR_NONE = ("reservation_months",)
 _SECONDS_OR_NONE = (

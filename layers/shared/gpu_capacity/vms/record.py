@@ -118,6 +118,7 @@ class Vm:
         deadline: when the start is given up.
         expires_at: until when the record of a destroyed VM is kept; None for any other VM, and while a
             workflow has work to do for it.
+        removal: why an operator has destroyed it, if one has.
     """
 
     NOUN: ClassVar[str] = "vm"
@@ -170,6 +171,7 @@ class Vm:
     deadline: int | None = None
     expires_at: int | None = None
     life: bytes | None = None
+    removal: str | None = None
 
     @property
     def is_shown(self) -> bool:

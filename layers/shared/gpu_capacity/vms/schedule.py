@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.holders.roles import HasEvents, HasPause, HasWorkflows
-    from gpu_capacity.inventory.store import NodePlace
+    from gpu_capacity.inventory.nodes import NodePlace
     from gpu_capacity.vms.preemption import Needs as VmPreemptionNeeds
     from gpu_capacity.vms.record import Vm, VmKey
 

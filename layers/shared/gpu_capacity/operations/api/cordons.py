@@ -8,23 +8,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, StrictStr, model_validator
 
-from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.errors import InvalidRequest, NotFound
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
-from gpu_capacity.inventory.cordons import Target
+from gpu_capacity.inventory.cordons import Cause, Target
 from gpu_capacity.operations.cordon import Cordoner
 from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
 from gpu_capacity.operations.list_cordons import list_cordons
+from gpu_capacity.operations.quarantine import TEXT_BYTES_MAX, Quarantines
 from gpu_capacity.reservations.api.bodies import Body
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Protocol, Self
 
+    from gpu_capacity.holders.roles import HasQuarantine
     from gpu_capacity.http.call import Call
-    from gpu_capacity.inventory.cordons import Cordon
+    from gpu_capacity.inventory.cordons import Cordon, Cordons
     from gpu_capacity.operations.cordon import Needs as CordonNeeds
     from gpu_capacity.operations.cordoning import CordonChange
     from gpu_capacity.operations.list_cordons import Needs as ListNeeds
+
+    class QuarantineNeeds(CordonNeeds, HasQuarantine, Protocol):
+        """What quarantines work with."""
+
 
 _ID = Annotated[StrictStr, Field(min_length=1, max_length=255)]
 _DOMAIN_ALONE = "is named with its pod"
@@ -72,14 +78,27 @@ class CordonRead(Body):
     model_config = ConfigDict(title="cordonRead")
 
     target: TargetBody
-    source: Source = Field(description="An operator may lift the cordons of operators only.")
+    source: Source = Field(description="A fleet document alone lifts its own.")
+    cause: Cause
     reason: str | None = None
+    evidence: str | None = Field(None, description="What was seen of the failure of a quarantined host.")
+    maintenance_id: str | None = None
     since: Timestamp | None = None
     by: str | None = None
 
 
+class QuarantineBody(Body):
+    """A host to set aside. Its holder reads the reason; the evidence is for operators."""
+
+    model_config = ConfigDict(title="quarantine")
+
+    host_id: _ID
+    reason: StrictStr = Field(min_length=1, max_length=TEXT_BYTES_MAX, description="At most 256 bytes.")
+    evidence: StrictStr = Field("", max_length=TEXT_BYTES_MAX)
+
+
 class CordonChangeRead(Body):
-    """The cordons of operators after a change, and how many pods were written because of it."""
+    """What is out of sale after a change, and how many pods were written because of it."""
 
     model_config = ConfigDict(title="cordonChange")
 
@@ -88,13 +107,23 @@ class CordonChangeRead(Body):
 
 
 def show_cordons(call: Call[ListNeeds]) -> Reply:
-    """200 with everything that takes no new holder in a region."""
+    """200 with everything that takes no new holder in a region, or what does for these causes.
+
+    Raises:
+        InvalidRequest: there is no such cause.
+    """
+    causes = call.values("cause")
+    if not causes <= set(Cause):
+        raise InvalidRequest("query cause", f"must be one of {', '.join(Cause)}")
     found = list_cordons(call.services, call.path_parameters["regionID"])
     documents = [
-        as_json(CordonRead.model_construct(target=target_body(target), source=Source.FLEET_DOCUMENT))
+        CordonRead.model_construct(
+            target=target_body(target), source=Source.FLEET_DOCUMENT, cause=Cause.CORDON
+        )
         for target in found.of_document
     ]
-    return Reply(HTTPStatus.OK, [*map(cordon_view, found.of_operators), *documents], NO_CACHE)
+    views = [*map(cordon_view, found.of_operators), *map(as_json, documents)]
+    return Reply(HTTPStatus.OK, [v for v in views if not causes or v["cause"] in causes], NO_CACHE)
 
 
 def set_cordon(call: Call[CordonNeeds]) -> Reply:
@@ -108,6 +137,27 @@ def lift_cordon(call: Call[CordonNeeds]) -> Reply:
     """200 with the cordons after one was lifted."""
     cordoner = Cordoner.of(call.services, call.caller.subject)
     return _changed(cordoner.uncordon(call.path_parameters["regionID"], target_in_query(call)))
+
+
+def set_quarantine(call: Call[QuarantineNeeds]) -> Reply:
+    """200 with what is out of sale after a host was set aside.
+
+    Raises:
+        NotFound: the region does not have the host.
+    """
+    wanted, region_id = call.body(QuarantineBody), call.path_parameters["regionID"]
+    who = call.caller.subject
+    placed = call.services.quarantine.set(region_id, wanted.host_id, wanted.reason, wanted.evidence, by=who)
+    if not placed:
+        raise NotFound("the region has no such host, or no room for another entry")
+    return _shown(call.services.fleet.cordons(region_id), 1)
+
+
+def lift_quarantine(call: Call[QuarantineNeeds]) -> Reply:
+    """200 with what is out of sale after a quarantine was lifted."""
+    path, services = call.path_parameters, call.services
+    quarantines = Quarantines(services.fleet, services.telemetry, services.pause, services.clock)
+    return _changed(quarantines.lift(path["regionID"], path["hostID"], by=call.caller.subject))
 
 
 def target_in_query(call: Call[object]) -> Target:
@@ -128,7 +178,10 @@ def cordon_view(cordon: Cordon) -> dict[str, Any]:
         CordonRead.model_construct(
             target=target_body(cordon.target),
             source=Source.OPERATOR,
+            cause=cordon.cause,
             reason=cordon.reason,
+            evidence=cordon.evidence,
+            maintenance_id=cordon.maintenance_id,
             since=timestamp(cordon.since),
             by=cordon.by,
         )
@@ -143,5 +196,9 @@ def target_body(target: Target) -> TargetBody:
 
 
 def _changed(change: CordonChange) -> Reply:
-    body = {"cordons": [*map(cordon_view, change.cordons.entries)], "podsWritten": change.pods_written}
+    return _shown(change.cordons, change.pods_written)
+
+
+def _shown(cordons: Cordons, pods_written: int) -> Reply:
+    body = {"cordons": [*map(cordon_view, cordons.entries)], "podsWritten": pods_written}
     return Reply(HTTPStatus.OK, body, NO_CACHE)

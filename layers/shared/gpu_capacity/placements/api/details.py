@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.inventory.units import Health
 from gpu_capacity.placements.record import PlacementStatus
+from gpu_capacity.reservations.api.details import by_operator
 
 if TYPE_CHECKING:
     from gpu_capacity.placements.observation import ObservedPlacement
@@ -26,7 +27,10 @@ def explain_provisioning(observed: ObservedPlacement) -> tuple[str, str]:
         case PlacementStatus.ERROR:
             explained = "Errored", f"{placement.failure}; its hosts stay taken until it is deleted"
         case _:
-            explained = "Deprovisioning", "its servers are being deleted; then its hosts are given back"
+            explained = (
+                "Deprovisioning",
+                f"{by_operator(placement)}its servers are being deleted; then its hosts are given back",
+            )
     return explained
 
 

@@ -11,6 +11,7 @@ from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.reservations.record import Status
 
 if TYPE_CHECKING:
+    from gpu_capacity.holders.project_scoped import ProjectScoped
     from gpu_capacity.reservations.observation import ImpairedHost, Observed
     from gpu_capacity.reservations.record import Reservation
 
@@ -65,8 +66,16 @@ def explain_provisioning(reservation: Reservation) -> tuple[str, str]:
         case Status.ERROR:
             explained = "Errored", f"{why}; nothing is reserved, so delete it and create another one"
         case _:
-            explained = "Deprovisioning", "its hosts are being released; then its units are given back"
+            explained = (
+                "Deprovisioning",
+                f"{by_operator(reservation)}its hosts are being released; then its units are given back",
+            )
     return explained
+
+
+def by_operator(resource: ProjectScoped) -> str:
+    """Why an operator has deleted a resource, before what happens now; empty if none has."""
+    return f"deleted by an operator: {resource.removal}; " if resource.removal else ""
 
 
 def _freed(reservation: Reservation) -> str:

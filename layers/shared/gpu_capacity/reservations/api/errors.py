@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import (
+    ActionRefused,
     CapacityError,
     Conflict,
     Forbidden,
@@ -53,6 +54,7 @@ _ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
     Unauthenticated: (401, "access_denied"),
     Forbidden: (403, "forbidden"),
     NotFound: (404, "not_found"),
+    ActionRefused: (409, "conflict"),
     Conflict: (409, "conflict"),
     StateConflict: (409, "conflict"),
     PreconditionFailed: (412, "conflict"),

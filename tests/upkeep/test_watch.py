@@ -44,7 +44,8 @@ class Lens:
     """A provider of which some methods answer otherwise."""
 
     def __init__(self, provider: Any, **methods: Any) -> None:
-        self._provider, self._methods, self.calls = provider, methods, []
+        self._provider, self._methods = provider, methods
+        self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         self.calls.append(name)
@@ -53,7 +54,7 @@ class Lens:
 
 def through(world: World, **methods: Any) -> tuple[Any, Lens]:
     lens = Lens(world.services.provider, **methods)
-    services: Any = replace(world.services, provider=lens)  # type: ignore[arg-type]
+    services: Any = replace(world.services, provider=lens)
     return services, lens
 
 

@@ -18,7 +18,7 @@ class Cell(Enum):
     The signs differ as well as the colours, which are those of Okabe and Ito: everybody can tell them apart.
     """
 
-    FREE = ("·", ".", "#009E73", "free")
+    FREE = ("·", ".", "#009E73", "held by nobody")
     HELD = ("■", "#", "#E69F00", "held by somebody else")
     PARTLY = ("▪", "+", "#E69F00", "held in part")
     CORDONED = ("⊘", "x", "#CC79A7", "cordoned")

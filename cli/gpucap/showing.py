@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
+    from rich.table import Table
 
     from gpu_capacity_client.refusals import Refused
     from gpucap.verbs import Columns
@@ -73,7 +74,7 @@ def table(rows: Sequence[Any], columns: Columns) -> None:
         drawn.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=head == "ID")
     for row in zip(*shown.values(), strict=True):
         drawn.add_row(*(Text(text, style="bold reverse" if text in TROUBLED else "") for text in row))
-    console().print(drawn)
+    _draw(drawn)
 
 
 def one(body: Any) -> None:
@@ -91,7 +92,18 @@ def one(body: Any) -> None:
     drawn.add_column(overflow="fold")
     for path, value in _flat(body):
         drawn.add_row(path, Text(cell(value)))
-    console().print(drawn)
+    _draw(drawn)
+
+
+def _draw(drawn: Table) -> None:
+    """Print what is drawn; where no person reads, without the blanks behind the last value."""
+    out = console()
+    if out.is_terminal:
+        out.print(drawn)
+        return
+    with out.capture() as captured:
+        out.print(drawn)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def refusal(refused: Refused, *, json_wanted: bool) -> None:

@@ -312,6 +312,27 @@ class Methods(ABC):
         )
         return cast("None", answer)
 
+    def report_placement_server_fault(
+        self,
+        placement_id: str,
+        server_id: str,
+        body: models.FaultReport,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> models.FaultReportAnswer:
+        """Report a fault.
+
+        Reports that a server or its host does not work; an addition to the contract. Both are looked at.
+        Unless both are well, the server moves to another host and its host is set aside. Needs the
+        permission `placements:operate`.
+        """
+        answer = self._call(
+            "reportPlacementServerFault",
+            {"placementID": placement_id, "serverID": server_id, "organizationID": organization_id},
+            body,
+        )
+        return cast("models.FaultReportAnswer", answer)
+
     def create_placement(
         self,
         body: models.PlacementV2Create,
@@ -1121,6 +1142,22 @@ class Methods(ABC):
             {"regionID": region_id, "hostID": host_id},
         )
         return cast("models.CordonChange", answer)
+
+    def list_fault_reports(
+        self,
+        *,
+        region_id: list[str] | None = None,
+    ) -> list[models.OperatorFaultReport]:
+        """List fault reports.
+
+        Lists the faults that customers have reported in the last 90 days, latest first. Needs the
+        permission `operator`.
+        """
+        answer = self._call(
+            "listFaultReports",
+            {"regionID": region_id},
+        )
+        return cast("list[models.OperatorFaultReport]", answer)
 
     def list_maintenances(
         self,

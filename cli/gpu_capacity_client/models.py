@@ -273,6 +273,31 @@ class Version(TypedDict):
     version: str
 
 
+FaultOutcome: TypeAlias = Literal['moving', 'recorded']
+
+
+FaultReason: TypeAlias = Literal['gpu', 'memory', 'network', 'nvlink', 'storage', 'power', 'thermal', 'unreachable', 'other']
+
+
+class FaultReport(TypedDict):
+    """
+    What does not work.
+    """
+
+    reason: FaultReason
+    text: NotRequired[str]
+
+
+class FaultReportAnswer(TypedDict):
+    """
+    What was seen, and what comes of the report.
+    """
+
+    outcome: FaultOutcome
+    infrastructureRef: str
+    seen: str
+
+
 class LeavingHost(TypedDict):
     """
     A host that a server has left, and that the placement gives back once the provider has let go of it.
@@ -837,6 +862,24 @@ class OperatorApiKeyRead(TypedDict):
     creationTime: str
     lastFour: NotRequired[str]
     revocationTime: NotRequired[str]
+
+
+class OperatorFaultReport(TypedDict):
+    """
+    A fault of a server or a host that a customer has reported.
+    """
+
+    regionId: str
+    reportedTime: str
+    organizationId: str
+    placementId: str
+    serverId: str
+    hostId: str
+    reason: FaultReason
+    outcome: FaultOutcome
+    seen: str
+    by: str
+    text: NotRequired[str]
 
 
 class OperatorQuota(TypedDict):

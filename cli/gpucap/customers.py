@@ -137,6 +137,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "stop": Verb("stopPlacementServer"),
             "reboot": Verb("rebootPlacementServer"),
             "reconcile": Verb("reconcilePlacementServer"),
+            "report-fault": Verb("reportPlacementServerFault"),
         },
     ),
     "topology": Noun(

@@ -20,6 +20,16 @@ CORDONS: Final[Columns] = {
     "SINCE": "since",
     "BY": "by",
 }
+FAULT_REPORTS: Final[Columns] = {
+    "TIME": "reportedTime",
+    "REGION": "regionId",
+    "HOST": "hostId",
+    "REASON": "reason",
+    "OUTCOME": "outcome",
+    "SEEN": "seen",
+    "ORGANIZATION": "organizationId",
+    "TEXT": "text",
+}
 MAINTENANCES: Final[Columns] = {
     "ID": "id",
     "REGION": "regionId",
@@ -87,6 +97,11 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "create": Verb("setCordon", columns=CORDONS, rows="cordons"),
             "delete": Verb("liftCordon", columns=CORDONS, rows="cordons"),
         },
+        panel=OPERATORS,
+    ),
+    "fault-reports": Noun(
+        "Faults of servers and hosts that customers have reported.",
+        {"list": Verb("listFaultReports", columns=FAULT_REPORTS)},
         panel=OPERATORS,
     ),
     "maintenances": Noun(

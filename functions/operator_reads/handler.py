@@ -1,6 +1,15 @@
 """Everything under /operator/v1 that only reads."""
 
-from gpu_capacity.operations.api import api_keys, cordons, holders, maintenances, quotas, region_map, work
+from gpu_capacity.operations.api import (
+    api_keys,
+    cordons,
+    fault_reports,
+    holders,
+    maintenances,
+    quotas,
+    region_map,
+    work,
+)
 from gpu_capacity.runtime.apis.operators import operator_function
 
 lambda_handler = operator_function(
@@ -13,6 +22,7 @@ lambda_handler = operator_function(
     list_operator_quotas=quotas.show_quotas,
     list_operator_api_keys=api_keys.show_keys,
     list_cordons=cordons.show_cordons,
+    list_fault_reports=fault_reports.show_fault_reports,
     list_maintenances=maintenances.show_all,
     get_maintenance=maintenances.show,
 )

@@ -69,6 +69,13 @@ def maintenance_planned(stage: Stage) -> None:
 
 
 @remembered
+def fault_reported(stage: Stage) -> None:
+    """A customer has reported a fault of a server."""
+    given.servers_up(stage)
+    assert stage.request_event("report_placement_server_fault", "accepted").status == 202
+
+
+@remembered
 def maintenance_over_provisioned(stage: Stage) -> None:
     """A reservation with servers has its pod in a maintenance that opens at once."""
     given.servers_up(stage)

@@ -52,6 +52,7 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
         "POST", f"{REGIONS}/quarantines", json.dumps({"hostId": "pod2-rack01-tray00", "reason": "broken"})
     ),
     "lift_quarantine": Ask("DELETE", f"{REGIONS}/quarantines/pod2-rack01-tray00"),
+    "list_fault_reports": Ask("GET", f"{OPERATOR}/fault-reports"),
     "list_maintenances": Ask("GET", MAINTENANCES),
     "get_maintenance": Ask("GET", f"{MAINTENANCES}/{ABSENT}"),
     "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),

@@ -59,6 +59,9 @@ ASKS: Final[dict[str, Ask]] = {
     "start_placement_server": Ask("POST", f"{SERVERS}/server of owner/start"),
     "stop_placement_server": Ask("POST", f"{SERVERS}/server of owner/stop"),
     "reboot_placement_server": Ask("POST", f"{SERVERS}/server of owner/reboot"),
+    "report_placement_server_fault": Ask(
+        "POST", f"{SERVERS}/server of owner/report-fault", json.dumps({"reason": "gpu", "text": "it hangs"})
+    ),
     "reconcile_placement_server": Ask("POST", f"{SERVERS}/server of owner/reconcile"),
     "reconcile_placement_server (organization named)": Ask(
         "POST", f"{SERVERS}/server of owner/reconcile", query=IN_ORGANIZATION
@@ -116,6 +119,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "start_placement_server": (202, 404, 404, 403, 403),
     "stop_placement_server": (202, 404, 404, 403, 403),
     "reboot_placement_server": (202, 404, 404, 403, 403),
+    "report_placement_server_fault": (202, 404, 404, 403, 403),
     "reconcile_placement_server": (202, 404, 404, 403, 403),
     "reconcile_placement_server (organization named)": (202, 404, 404, 403, 403),
     "list_reservation_units": (200, 200, 200, 200, 200),

@@ -43,6 +43,7 @@ _START, _STOP, _REBOOT, _RECONCILE = (
     "reboot_placement_server",
     "reconcile_placement_server",
 )
+_REPORT_FAULT: Final = "report_placement_server_fault"
 _ACTIONS: Final = (_START, _STOP, _REBOOT, _RECONCILE)
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
@@ -176,6 +177,10 @@ API_CASES: Final = (
     *(_ok(action, "accepted", None, 202, after=given.servers_up) for action in _ACTIONS),
     *(_no(action, "accepted", 409, "conflict", after=given.placed) for action in _ACTIONS),
     *(_no(action, "accepted", 409, "conflict", after=given.displaced) for action in _ACTIONS),
+    _ok(_REPORT_FAULT, "accepted", contract.FAULT_REPORT_ANSWER, 202, after=given.servers_up),
+    _no(_REPORT_FAULT, "accepted", 409, "conflict", after=given.placed),
+    _no(_REPORT_FAULT, "reason_unknown", 400, "invalid_request", after=given.servers_up),
+    _no(_REPORT_FAULT, "server_unknown", 404, "not_found", after=given.servers_up),
     *(_no(action, "server_unknown", 404, "not_found", after=given.servers_up) for action in _ACTIONS),
     *(_no(action, "accepted", 409, "conflict", after=given.deployed) for action in _ACTIONS[:3]),
     _ok(_RECONCILE, "accepted", None, 202, after=given.deployed),

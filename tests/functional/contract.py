@@ -128,6 +128,7 @@ UNIT_RELEASE_BLOCKERS: Final = exact(blockers=many(full(unitId=_UNIT_ID, consume
 UNITS: Final = many(UNIT)
 PLACEMENTS: Final = many(PLACEMENT)
 PLACEMENT_SERVERS: Final = many(PLACEMENT_SERVER)
+FAULT_REPORT_ANSWER: Final = exact(outcome=one_of("moving", "recorded"), infrastructureRef=TEXT, seen=TEXT)
 
 # The names under which the contract publishes its schemas; ``allOf`` chains are written out.
 PUBLISHED: Final[dict[str, dict[str, Any]]] = {

@@ -90,6 +90,8 @@ OPERATOR_CASES: Final = (
     ok(_UNCORDON, "domain", contract.CORDON_CHANGE, after=operated.cordoned),
     no(_UNCORDON, "domain", 404, "not_found"),
     no(_UNCORDON, "domain_without_pod", 400, "invalid_request"),
+    ok("list_fault_reports", "all", contract.FAULT_REPORTS, after=given.sample),
+    ok("list_fault_reports", "all", contract.FAULT_REPORTS, after=operated.fault_reported),
     ok(_LIST, "all", contract.MAINTENANCES, after=given.sample),
     ok(_LIST, "all", contract.MAINTENANCES, after=operated.maintenance_planned),
     ok(_LIST, "filtered", contract.MAINTENANCES, after=operated.maintenance_open),

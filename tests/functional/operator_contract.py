@@ -21,6 +21,25 @@ CORDON: Final = record(
 CORDONS: Final = many(CORDON)
 CORDON_CHANGE: Final = full(cordons=CORDONS, podsWritten=AMOUNT)
 
+FAULT_REPORTS: Final = many(
+    record(
+        "regionId reportedTime organizationId placementId serverId hostId reason outcome seen by",
+        regionId=TEXT,
+        reportedTime=TIME,
+        organizationId=TEXT,
+        placementId=TEXT,
+        serverId=TEXT,
+        hostId=TEXT,
+        reason=one_of(
+            *("gpu", "memory", "network", "nvlink", "storage", "power", "thermal", "unreachable", "other")
+        ),
+        outcome=one_of("moving", "recorded"),
+        seen=TEXT,
+        by=TEXT,
+        text=TEXT,
+    )
+)
+
 _MAINTENANCE_PARTS: Final[dict[str, Any]] = {
     "id": TEXT,
     "regionId": TEXT,

@@ -38,12 +38,19 @@ def _holds_lost(stage: Stage) -> None:
 
 def _servers_lost(stage: Stage) -> None:
     """The workflow of the placement is started."""
-    given.servers_up(stage)
-    for item in stage.db.table(SERVERS).items():
-        if item["pk"]["S"].startswith("PLACEMENT#"):
-            stage.db.delete_item(TableName=SERVERS, Key={"pk": item["pk"], "sk": item["sk"]})
-            break
+    _lose_a_server(stage)
     _watch(stage)
+
+
+def _lose_a_server(stage: Stage) -> None:
+    """The server of ordinal 0."""
+    given.servers_up(stage)
+    (item,) = [
+        item
+        for item in stage.db.table(SERVERS).items()
+        if item["pk"]["S"].startswith("PLACEMENT#") and item["ordinal"]["N"] == "0"
+    ]
+    stage.db.delete_item(TableName=SERVERS, Key={"pk": item["pk"], "sk": item["sk"]})
 
 
 def _vm_server_lost(stage: Stage) -> None:
@@ -69,4 +76,10 @@ def _nodes() -> set[str]:
     return {entry.node for entry in composition.services().vms.roster()}
 
 
-LIVES = (_holds_lost, _servers_lost, _vm_server_lost, _vm_server_failed)
+def _fault_confirmed(stage: Stage) -> None:
+    """A server that has vanished is reported before the watch comes to it."""
+    _lose_a_server(stage)
+    assert stage.request_event("report_placement_server_fault", "accepted").status == 202
+
+
+LIVES = (_holds_lost, _servers_lost, _vm_server_lost, _vm_server_failed, _fault_confirmed)

@@ -48,6 +48,7 @@ FOR_GRAPHS = {
     "PlacementsDegraded",
     "PlacementsRemoved",
     "ServersReplaced",
+    "FaultsReported",
     "HoldersAmiss",
     "HoldersWatched",
     "HoldsRenewed",

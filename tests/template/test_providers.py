@@ -12,6 +12,7 @@ OF_HOSTS = {
     *("ReservationStepsFunction", "PlacementStepsFunction", "GetOrganizationTopologyFunction"),
     *("CreatePlacementFunction", "ListPlacementsFunction", "GetPlacementFunction", "UpdatePlacementFunction"),
     *("ListPlacementServersFunction", "GetPlacementServerFunction", "ReconcilePlacementServerFunction"),
+    "ReportPlacementServerFaultFunction",
     *("StartPlacementServerFunction", "StopPlacementServerFunction", "RebootPlacementServerFunction"),
 }
 OF_MAINTENANCES = "RunMaintenancesFunction"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gpu_capacity.placements.api.fault_reports import FaultReportAnswer, FaultReportBody
 from gpu_capacity.placements.api.servers import PlacementServerRead
 from tools.openapi.description import Answer, Json, OperationText, in_header, in_path, in_query
 from tools.openapi.reservation_examples import CREATED, PLACEMENT_ID, RESERVATION_ID, SERVER_ID
@@ -101,5 +102,26 @@ OPERATIONS: Final[dict[str, OperationText]] = {
         "Gives one server the image of its placement; its local disks are lost. Tries a server again that "
         "failed, and does nothing to one that is up to date.",
         "serverIfMatchParameter",
+    ),
+    "report_placement_server_fault": OperationText(
+        tag=TAG,
+        summary="Report a fault",
+        description="Reports that a server or its host does not work; an addition to the contract. Both are "
+        "looked at. Unless both are well, the server moves to another host and its host is set aside.",
+        parameters=_NAMES,
+        request=FaultReportBody,
+        request_example={"reason": "nvlink", "text": "NCCL hangs on this server"},
+        answers={
+            202: Answer(
+                "What was seen, and what comes of it.",
+                FaultReportAnswer,
+                example={
+                    "outcome": "moving",
+                    "infrastructureRef": "6d1f7a7e-5d1b-4f0e-8f55-0b6a1d6d5a10",
+                    "seen": "its host is not ready: link 3 is down",
+                },
+            )
+        },
+        errors=(400, 401, 403, 404, 409, 413, 415, 500),
     ),
 }

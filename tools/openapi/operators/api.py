@@ -7,11 +7,11 @@ from typing import Final
 from gpu_capacity.inventory.maintenances import MaintenanceStatus
 from gpu_capacity.operations.api.cordons import Source
 from tools.openapi.description import ApiText
-from tools.openapi.operators import accounts, cordons, holders, maintenances
+from tools.openapi.operators import accounts, cordons, fault_reports, holders, maintenances
 from tools.openapi.operators.tag import OPERATORS_TAG
 from tools.openapi.reservation_errors import ERRORS
 
-_NOUNS: Final = (holders, accounts, cordons, maintenances)
+_NOUNS: Final = (holders, accounts, cordons, fault_reports, maintenances)
 
 OPERATORS: Final = ApiText(
     tags={OPERATORS_TAG: "What those who run the service see and do, in every organization."},

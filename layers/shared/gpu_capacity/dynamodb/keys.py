@@ -70,6 +70,7 @@ _OCCUPIED_PREFIX: Final = "o"
 _OCCUPIED_CHARACTERS: Final = 23
 
 WATCH_PARTITION: Final = "WATCH"
+FAULTS_PREFIX: Final = "FAULTS#"
 
 UNSETTLED_INDEX: Final = "unsettled"
 UNSETTLED_SHARDS: Final = 8
@@ -309,6 +310,16 @@ def occupying_placement(attribute: str) -> str | None:
     if len(attribute) != _OCCUPIED_CHARACTERS or not attribute.startswith(_OCCUPIED_PREFIX):
         return None
     return str(UUID(bytes=urlsafe_b64decode(attribute[1:] + "==")))
+
+
+def fault_reports(region_id: str) -> str:
+    """The partition of the faults that customers have reported in a region."""
+    return f"{FAULTS_PREFIX}{region_id}"
+
+
+def fault_report(region_id: str, reported_at: int, server_id: str) -> Key:
+    """A report of a fault."""
+    return {"pk": {"S": fault_reports(region_id)}, "sk": {"S": f"{reported_at:010}#{server_id}"}}
 
 
 def watch() -> Key:

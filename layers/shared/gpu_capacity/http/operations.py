@@ -170,6 +170,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
             Permission.OPERATE_PLACEMENTS,
             repeated=("organizationID",),
         ),
+        Operation(
+            "report_placement_server_fault",
+            "POST",
+            f"{SERVERS}/{{serverID}}/report-fault",
+            Permission.OPERATE_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
         Operation("get_version", "GET", "/api/version", None, any_query=True),
         Operation(
             "create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS, once=("dryRun",)

@@ -55,7 +55,7 @@ def power_placement_server(
         StateConflict: the server is in a state that does not allow this, or its placement is being deleted.
         ProviderUnavailable: the provider did not answer.
     """
-    placement, ordinal = _wanted(services, caller, placement_id, server_id, organizations)
+    placement, ordinal = wanted_server(services, caller, placement_id, server_id, organizations)
     server = _server(services, placement, ordinal)
     if server is None:
         raise StateConflict(_NOT_THERE)
@@ -91,7 +91,7 @@ def reconcile_placement_server(
             placement is being deleted.
         ProviderUnavailable: the provider did not answer.
     """
-    placement, ordinal = _wanted(services, caller, placement_id, server_id, organizations)
+    placement, ordinal = wanted_server(services, caller, placement_id, server_id, organizations)
     if if_match is not None:
         raise StateConflict("servers are not reconciled on a condition: leave out If-Match")
     server = _server(services, placement, ordinal)
@@ -105,7 +105,7 @@ def reconcile_placement_server(
     _audit(services, caller, placement, "reconcile_placement_server", server_id)
 
 
-def _wanted(
+def wanted_server(
     services: Needs, caller: Caller, placement_id: str, server_id: str, organizations: frozenset[str]
 ) -> tuple[Placement, int]:
     """The placement and the ordinal of the server that a request names."""

@@ -34,12 +34,16 @@ def settle_again(
         condemned: servers that have to leave their hosts although they run.
 
     Returns:
-        The record as written; None if a workflow has work to do for it already, or if it is gone.
+        The record as written; None if it is gone or going, or if its workflow has work to do already and
+        nothing is condemned.
     """
 
     def begun(present: Placement) -> Placement | None:
-        if present.is_unsettled:
+        if present.status is PlacementStatus.DEPROVISIONING:
             return None
+        if present.is_unsettled:
+            # Its workflow comes to them in one of the next rounds.
+            return present.with_condemned(condemned) if condemned else None
         return replace(
             (present.moving_afresh() if afresh else present).with_condemned(condemned),
             status=PlacementStatus.PROVISIONING,

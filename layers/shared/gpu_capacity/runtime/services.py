@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.neighbours.port import Neighbours
+    from gpu_capacity.placements.fault_reports import FaultReportStore
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
@@ -48,6 +49,7 @@ class Services:
     vms: VmStore
     held: HeldIndex
     watch: WatchStore
+    fault_reports: FaultReportStore
     quotas: QuotaStore
     repeats: RepeatStore
     accounts: AccountStore

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
+    from gpu_capacity.placements.fault_reports import FaultReportStore
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import (
         Background,
@@ -113,6 +114,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         runs=lazy(lambda: _runs(database, tables)),
         vms=lazy(lambda: _vm_store(database, tables)),
         held=lazy(lambda: _held_index(database, tables)),
+        fault_reports=lazy(lambda: _fault_report_store(database, tables)),
         watch=lazy(lambda: _watch_store(database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
         repeats=lazy(lambda: _repeat_store(database, tables)),
@@ -281,6 +283,12 @@ def _vm_store(database: Database, tables: TableNames) -> VmStore:
     from gpu_capacity.vms.store import VmStore  # noqa: PLC0415 - see above
 
     return VmStore(database, tables.holders)
+
+
+def _fault_report_store(database: Database, tables: TableNames) -> FaultReportStore:
+    from gpu_capacity.placements.fault_reports import FaultReportStore  # noqa: PLC0415 - see above
+
+    return FaultReportStore(database, tables.holders)
 
 
 def _watch_store(database: Database, tables: TableNames) -> WatchStore:

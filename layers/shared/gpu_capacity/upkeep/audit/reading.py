@@ -30,6 +30,7 @@ from gpu_capacity.inventory.items import (
     decode_shape,
 )
 from gpu_capacity.inventory.maintenance_items import decode_maintained_host, decode_maintenance
+from gpu_capacity.placements.fault_reports import decode_fault_report
 from gpu_capacity.placements.items import decode_placement
 from gpu_capacity.placements.record import Placement
 from gpu_capacity.reservations.items import decode_reservation
@@ -139,6 +140,9 @@ class Reading:
                 self.roster[side] = decode_entry(item)
             case "APIKEY":
                 self.api_keys[side] = decode_api_key(item)
+            case "FAULTS":
+                # No rule uses a report; it only has to decode.
+                decode_fault_report(item)
             case "RATE":
                 # A counter of an earlier version, until the database removes it. No rule uses it; it only has
                 # to decode.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity_client.document import operations
 from gpu_capacity_client.refusals import Kind, Refused
 from gpucap import plan, running, showing
 from gpucap.exits import usage
@@ -40,7 +39,7 @@ def draw_map(
 
 def _seen(client: Client, region: str, organization: str | None, *, is_named: bool) -> tuple[Any, Plan]:
     """The region as the answer has it, and as a plan. Who names an organization sees what that one sees."""
-    if not is_named and "getRegionMap" in operations():
+    if not is_named:
         try:
             body = client.call("getRegionMap", {"regionID": region}).body
         except Refused as refused:

@@ -16,9 +16,19 @@ CORDONS: Final[Columns] = {
     "DOMAIN": "target.domainId",
     "HOST": "target.hostId",
     "SOURCE": "source",
+    "CAUSE": "cause",
     "REASON": "reason",
     "SINCE": "since",
     "BY": "by",
+}
+MAINTENANCES: Final[Columns] = {
+    "ID": "id",
+    "REGION": "regionId",
+    "TARGETS": "targets",
+    "FROM": "startTime",
+    "UNTIL": "endTime",
+    "STATUS": "status",
+    "REASON": "reason",
 }
 FAULT_REPORTS: Final[Columns] = {
     "TIME": "reportedTime",
@@ -30,72 +40,82 @@ FAULT_REPORTS: Final[Columns] = {
     "ORGANIZATION": "organizationId",
     "TEXT": "text",
 }
-MAINTENANCES: Final[Columns] = {
-    "ID": "id",
-    "REGION": "regionId",
-    "TARGETS": "targets",
-    "FROM": "startTime",
-    "UNTIL": "endTime",
-    "STATUS": "status",
-    "REASON": "reason",
-}
 HOLDERS: Final[Columns] = {
     "KIND": "kind",
     "ID": "id",
+    "NAME": "name",
     "ORGANIZATION": "organizationId",
-    "STATUS": "status",
     "REGIONS": "regionIds",
+    "STATUS": "status",
     "CREATED": "creationTime",
+    "UNSETTLED SINCE": "unsettledSince",
+    "WAITS FOR": "waitsFor",
 }
-LIMITS: Final[Columns] = {"SUBJECT": "subject", "LIMIT": "limit", "USED": "used"}
-CREDENTIALS: Final[Columns] = {
+QUOTAS: Final[Columns] = {"SUBJECT": "subject", "USED": "used", "LIMIT": "limit", "DEFAULT": "isDefault"}
+API_KEYS: Final[Columns] = {
     "ID": "id",
     "SUBJECT": "subject",
     "NAME": "name",
     "SCOPES": "scopes",
     "ENDS IN": "lastFour",
     "CREATED": "creationTime",
+    "REVOKED": "revocationTime",
 }
+
 NOUNS: Final[Mapping[str, Noun]] = {
-    "holders": Noun(
-        "Reservations, placements, capacity claims and VMs of all organizations.",
-        {
-            "list": Verb("listHolders", columns=HOLDERS),
-            "get": Verb("getHolder"),
-            "delete": Verb("forceDeleteHolder"),
-            "unsettled": Verb("listUnsettled", columns={**HOLDERS, "WAITS FOR": "waitsFor"}),
-            "queues": Verb("listQueues", columns={"REGION": "regionId", "INSTANCES": "instanceType"}),
-        },
-        panel=OPERATORS,
-    ),
-    "limits": Noun(
-        "Quotas of any organization.",
-        {"list": Verb("listOperatorQuotas", columns=LIMITS), "set": Verb("setOperatorQuota")},
-        panel=OPERATORS,
-    ),
-    "credentials": Noun(
-        "API keys of any organization.",
-        {
-            "list": Verb("listOperatorApiKeys", columns=CREDENTIALS),
-            "create": Verb("makeOperatorApiKey"),
-            "delete": Verb("revokeOperatorApiKey"),
-        },
-        panel=OPERATORS,
-    ),
-    "quarantines": Noun(
-        "Hosts that failed and are set aside.",
-        {
-            "create": Verb("setQuarantine", columns=CORDONS, rows="cordons"),
-            "delete": Verb("liftQuarantine", columns=CORDONS, rows="cordons"),
-        },
-        panel=OPERATORS,
-    ),
     "cordons": Noun(
         "Hardware that takes no new holder.",
         {
             "list": Verb("listCordons", columns=CORDONS),
             "create": Verb("setCordon", columns=CORDONS, rows="cordons"),
             "delete": Verb("liftCordon", columns=CORDONS, rows="cordons"),
+        },
+        panel=OPERATORS,
+    ),
+    "quarantines": Noun(
+        "Hosts that failed and are set aside; `gpucap cordons list` has them as well.",
+        {
+            "create": Verb("setQuarantine", columns=CORDONS, rows="cordons"),
+            "delete": Verb("liftQuarantine", columns=CORDONS, rows="cordons"),
+        },
+        panel=OPERATORS,
+    ),
+    "holders": Noun(
+        "Whatever has capacity, of all kinds and organizations.",
+        {
+            "list": Verb("listHolders", columns=HOLDERS),
+            "get": Verb("getHolder"),
+            "force-delete": Verb("forceDeleteHolder"),
+            "unsettled": Verb("listUnsettled", columns=HOLDERS),
+        },
+        panel=OPERATORS,
+    ),
+    "queues": Noun(
+        "Which capacity claims wait, in their order.",
+        {
+            "list": Verb(
+                "listQueues",
+                columns={
+                    "REGION": "regionId",
+                    "INSTANCES": "instanceType",
+                    "WAITING": "waiting[].id",
+                    "FOR": "waiting[].pendingInstanceCount",
+                },
+            )
+        },
+        panel=OPERATORS,
+    ),
+    "quotas": Noun(
+        "How much an organization may have.",
+        {"list": Verb("listOperatorQuotas", columns=QUOTAS), "set": Verb("setOperatorQuota")},
+        panel=OPERATORS,
+    ),
+    "organization-api-keys": Noun(
+        "Credentials for the VM API, of any account.",
+        {
+            "create": Verb("makeOperatorApiKey"),
+            "list": Verb("listOperatorApiKeys", columns=API_KEYS),
+            "delete": Verb("revokeOperatorApiKey"),
         },
         panel=OPERATORS,
     ),

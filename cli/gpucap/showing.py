@@ -66,7 +66,7 @@ def table(rows: Sequence[Any], columns: Columns) -> None:
     if not rows:
         say("nothing there")
         return
-    cells = {head: [cell(options.get(row, path)) for row in rows] for head, path in columns.items()}
+    cells = {head: [cell(_at(row, path)) for row in rows] for head, path in columns.items()}
     shown = {head: texts for head, texts in cells.items() if any(text != NOTHING for text in texts)}
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for head, texts in shown.items():
@@ -75,6 +75,13 @@ def table(rows: Sequence[Any], columns: Columns) -> None:
     for row in zip(*shown.values(), strict=True):
         drawn.add_row(*(Text(text, style="bold reverse" if text in TROUBLED else "") for text in row))
     _draw(drawn)
+
+
+def _at(row: Any, path: str) -> Any:
+    """What is at the path of a column: ``waiting[].id`` are the ids of all entries of a list."""
+    above, each, below = path.partition("[].")
+    found = options.get(row, above)
+    return [options.get(entry, below) for entry in found or ()] if each else found
 
 
 def one(body: Any) -> None:

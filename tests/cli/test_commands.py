@@ -14,7 +14,7 @@ from gpucap.commands import noun_app
 from gpucap.nouns import BESIDE, NOUNS
 from testkit.hostile.service import ABSENT
 from testkit.hostile.vm_service import PUBLIC_KEYS
-from testkit.world import ORGANIZATION, PROJECT, REGION
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, PROJECT, REGION
 from tests.cli.terminal import Terminal, Wire, interrupt, rows
 
 if TYPE_CHECKING:
@@ -165,6 +165,33 @@ def test_an_operator_is_not_narrowed_to_an_organization(
     assert "pod2" in terminal.ok("cordons", "list", REGION).out
     terminal.ok("cordons", "delete", REGION, "--pod", "pod2")
     assert terminal.ok("cordons", "list", REGION).err == "nothing there\n"
+
+
+def test_an_operator_limits_an_organization_and_finds_its_holders(
+    terminal: Terminal, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_TOKEN", service.token("operator"))
+    assert terminal.run("quotas", "list").err == "missing: --organization\n"
+    of_it = ("--organization", ORGANIZATION)
+    limited = terminal.ok("quotas", "set", "GB300", "--limit", "16", *of_it, "--json").json
+    assert limited["limit"] == 16
+    assert ["GB300", "2", "16", "no"] in rows(terminal.ok("quotas", "list", *of_it).out)
+    assert "limit" not in terminal.ok("quotas", "set", "GB300", "--limit", "null", *of_it, "--json").json
+    found = terminal.ok("holders", "list", "--kind", "reservation").out
+    assert service.ids["reservation of other organization"] in found
+
+
+def test_queues_show_who_waits_in_order(
+    terminal: Terminal, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = ("claims", "create", "--instance-type", INSTANCE_TYPE, "--zone", REGION, "--count", "400")
+    waiting = [
+        terminal.ok(*claim, "--name", name, "--json").json["capacityClaim"]["spec"]["id"]
+        for name in ("first", "second")
+    ]
+    monkeypatch.setenv("THE_TOKEN", service.token("operator"))
+    (line,) = rows(terminal.ok("queues", "list").out)
+    assert line[:4] == [REGION, INSTANCE_TYPE, f"{waiting[0]},", waiting[1]]
 
 
 def test_a_maintenance_is_planned_and_changed_by_what_is_said(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpucap.plan import Cell, Pod, Rack, of_operators
-from testkit.world import REGION
+from testkit.world import ORGANIZATION, REGION
 
 if TYPE_CHECKING:
+    import pytest
+
     from testkit.hostile.service import Service
     from tests.cli.terminal import Terminal
 
@@ -23,6 +25,22 @@ def test_a_customer_sees_its_own_racks_by_letters_and_others_only_as_held(
     mine = service.ids["reservation of owner"]
     assert any(line.split()[1:3] == ["reservation", mine] for line in lines)
     assert any(line.endswith("#  held by somebody else: 3") for line in lines)
+
+
+def test_an_operator_sees_everybody_and_what_a_customer_would_see(
+    terminal: Terminal, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THE_TOKEN", service.token("operator"))
+    terminal.ok("cordons", "create", REGION, "--pod", "pod1", "--reason", "power works")
+    lines = terminal.ok("map", REGION, "--ascii").out.splitlines()
+    rows = {line.split()[0]: "".join(line.split()[1:]) for line in lines[1:3]}
+    assert rows["pod1"] == "x" * 8
+    assert sorted(rows["pod2"]) == ["#", "A", "B", "C"]
+    for owner in ("owner", "other project", "other organization"):
+        assert any(service.ids[f"reservation of {owner}"] in line for line in lines)
+    lines = terminal.ok("map", REGION, "--ascii", "--organization", ORGANIZATION).out.splitlines()
+    assert lines[0] == "GB300 NVL72"
+    assert terminal.ok("map", REGION, "--json").json["regionId"] == REGION
 
 
 def test_signs_and_colours_are_all_different() -> None:

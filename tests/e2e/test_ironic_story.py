@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -59,6 +60,11 @@ class Ironic:
         name = self.nodes()[host_id]["name"]
         self.ask("PATCH", f"/nodes/{name}", [{"path": "/driver_info/unplugged", **operation}])
 
+    def tell(self, host_id: str, name: str, value: object) -> None:
+        """Write a fact into a node's ``extra``."""
+        node = self.nodes()[host_id]["name"]
+        self.ask("PATCH", f"/nodes/{node}", [{"path": f"/extra/{name}", "op": "add", "value": value}])
+
 
 @pytest.fixture(scope="module")
 def metal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -94,6 +100,16 @@ def sync(stack: Stack) -> Any:
             break
     assert report["refused"] is None, report
     return report
+
+
+def run(stack: Stack, schedule: str) -> None:
+    """Run a scheduled function now."""
+    functions = stack.client("lambda")
+    pages = functions.get_paginator("list_functions").paginate()
+    names = [each["FunctionName"] for page in pages for each in page["Functions"]]
+    (name,) = [name for name in names if f"-{schedule}Function-" in name]
+    answer = functions.invoke(FunctionName=name)
+    assert "FunctionError" not in answer, answer["Payload"].read()
 
 
 def command(name: str, stack: Stack, *arguments: str) -> tuple[int, str]:
@@ -139,20 +155,8 @@ def test_reserved_racks_are_allocated_nodes_and_servers_are_deployments(
     machines = Machines(ironic.url, metal.state.folder / "ironic" / "ironic.sqlite")
     assert USER_DATA in machines.config_drive(hosts[0])
 
-    # A machine dies, and is repaired.
-    spare = min(held - set(hosts))
-    ironic.unplug(spare)
-    wait_until("the fault", lambda: ironic.nodes()[spare]["fault"] == "power failure")
-    code, shown = command("fleet_check", metal, "--source", f"ironic://{ironic.url.partition('//')[2]}")
-    assert code == 0, shown
-    assert f"RESERVATION#{reservation['metadata']['id']}" in shown or "nothing would change" in shown
-    sync(metal)
-    status, message = health(client, reserved)
-    assert (status, spare in message) == ("degraded", True)
-    ironic.unplug(spare, plug=True)
-    wait_until("the recovery", lambda: ironic.nodes()[spare]["fault"] is None)
-    sync(metal)
-    assert health(client, reserved)[0] == "healthy"
+    _a_machine_dies(metal, ironic, client, reserved, placed, servers)
+    _a_rack_is_maintained(metal, ironic, client, reserved)
 
     client.delete(placed)
     client.delete(reserved)
@@ -161,8 +165,97 @@ def test_reserved_racks_are_allocated_nodes_and_servers_are_deployments(
     assert {node["provision_state"] for node in back.values()} == {"available"}
     assert {node["power_state"] for node in back.values()} == {"power off"}
     assert not [host_id for host_id, node in back.items() if node["instance_uuid"] or node["instance_info"]]
+    assert not [host_id for host_id, node in back.items() if node["maintenance"] or node["fault"]]
     code, shown = command("audit", metal)
     assert (code, "nothing disagrees" in shown) == (0, True), shown
+
+
+def _a_machine_dies(
+    metal: Stack,
+    ironic: Ironic,
+    client: ReservationClient,
+    reserved: str,
+    placed: str,
+    servers: list[dict[str, Any]],
+) -> None:
+    """Its server moves within the rack; the machine is repaired, and comes back."""
+    victim = servers[1]["status"]
+    dead, rack = victim["infrastructureRef"], victim["infrastructureRef"].rpartition("-")[0]
+    ironic.unplug(dead)
+    wait_until("the fault", lambda: ironic.nodes()[dead]["fault"] == "power failure")
+    source = f"ironic://{ironic.url.partition('//')[2]}"
+    code, shown = command("fleet_check", metal, "--source", source)
+    # The schedule may have read the fleet meanwhile.
+    assert code == 0, shown
+    assert f"RESERVATION#{reserved.rpartition('/')[2]}" in shown or "changed: pod" not in shown, shown
+
+    def is_replaced() -> bool:
+        run(metal, "WatchProviders")
+        now = {s["status"]["ordinal"]: s["status"] for s in client.read(f"{placed}/servers")}
+        there = now.get(victim["ordinal"])
+        return bool(there and there["infrastructureRef"] != dead and there["powerState"] == "Running")
+
+    wait_until("the replacement", is_replaced)
+    status = client.provisioned(placed)["status"]
+    assert [left["infrastructureRef"] for left in status["leavingHosts"]] == [dead]
+    after = client.read(f"{placed}/servers")
+    assert [server["status"]["ordinal"] for server in after] == [0, 1, 2, 3]
+    assert after[1]["status"]["infrastructureRef"].rpartition("-")[0] == rack
+    assert ironic.nodes()[after[1]["status"]["infrastructureRef"]]["provision_state"] == "active"
+    others = [server["status"]["infrastructureRef"] for server in servers if server != servers[1]]
+    kept = [server["status"]["infrastructureRef"] for server in after if server["status"]["ordinal"] != 1]
+    assert kept == others
+    status, message = health(client, reserved)
+    assert (status, dead in message) == ("degraded", True)
+
+    ironic.unplug(dead, plug=True)
+    wait_until("the recovery", lambda: ironic.nodes()[dead]["fault"] is None)
+
+    def is_given_back() -> bool:
+        run(metal, "WatchProviders")
+        return not client.read(placed)["status"].get("leavingHosts")
+
+    wait_until("the removal of the old server", is_given_back)
+    ironic.tell(dead, "repaired_at", datetime.now(UTC).isoformat(timespec="seconds"))
+    report = sync(metal)
+    assert report["regions"][0]["lifted"] == [dead] or health(client, reserved)[0] == "healthy"
+    assert health(client, reserved)[0] == "healthy"
+
+
+def _a_rack_is_maintained(metal: Stack, ironic: Ironic, client: ReservationClient, reserved: str) -> None:
+    """Free hosts go into Ironic's maintenance, held ones do not, and their holder reads of it."""
+    held = {host_id for host_id, node in ironic.nodes().items() if node["instance_uuid"]}
+    pod = min(held).rpartition("-rack")[0]
+    racks = sorted({host_id.rpartition("-")[0] for host_id in ironic.nodes() if host_id.startswith(pod)})
+    taken = next(rack for rack in racks if not any(host_id.startswith(rack) for host_id in held))
+    told = min(held).rpartition("-")[0]
+    now = datetime.now(UTC)
+    body = {
+        "regionId": REGION,
+        "targets": [{"podId": pod, "domainId": rack} for rack in (taken, told)],
+        "startTime": (now - timedelta(minutes=1)).isoformat(timespec="seconds"),
+        "endTime": (now + timedelta(hours=1)).isoformat(timespec="seconds"),
+        "reason": "new cables",
+    }
+    token = metal.token(ORGANIZATION, PROJECT, permissions=["operator"])
+    for query, status in (("?dryRun=true", 200), ("", 201)):
+        answer = metal.call("POST", f"/operator/v1/maintenances{query}", token=token, body=body)
+        assert answer.status == status, answer.text
+    path = f"/operator/v1/maintenances/{answer.json['id']}"
+    (announced,) = client.read(reserved)["status"]["maintenances"]
+    assert (announced["reason"], len(announced["hosts"])) == ("new cables", TRAYS)
+
+    def aside() -> set[str]:
+        run(metal, "RunMaintenances")
+        return {host_id for host_id, node in ironic.nodes().items() if node["maintenance"]}
+
+    wait_until("the maintenance", lambda: len(aside()) == TRAYS)
+    assert {host_id.rpartition("-")[0] for host_id in aside()} == {taken}
+    sync(metal)
+    assert health(client, reserved)[0] == "healthy"
+    assert metal.call("DELETE", path, token=token).status == 202
+    wait_until("the end of the maintenance", lambda: not aside())
+    wait_until("the end of the notice", lambda: not client.read(reserved)["status"].get("maintenances"))
 
 
 def _reservation(count: int) -> dict[str, Any]:

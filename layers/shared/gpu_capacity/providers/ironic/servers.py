@@ -339,12 +339,14 @@ class IronicServers(IronicTable):
         nodes: Mapping[str, Node],
     ) -> list[Server]:
         """The servers that some items of the ledger are."""
-        now = self._clock.now()
+        now, believed = self._clock.now(), states.are_faults_believed(nodes.values())
         found = []
         for item in items:
             owner, host_id = states.owner_and_host(item)
             node = nodes.get(host_id)
-            state, message = states.server_state(item, hosts.get(host_id), node, now)
+            state, message = states.server_state(
+                item, hosts.get(host_id), node, now, faults_believed=believed
+            )
             if state is not None:
                 found.append(_server(item, owner, host_id, state, message, node))
         return found

@@ -14,7 +14,7 @@ from gpu_capacity.providers.ironic import keys
 from gpu_capacity.providers.port import Fitness, HoldState, Readiness, ServerState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from gpu_capacity.providers.ironic.api import Node
 
@@ -30,6 +30,10 @@ _VACANT: Final = frozenset({AVAILABLE, "manageable", "enroll"})
 _REMOVABLE: Final = frozenset({ACTIVE, DEPLOY_FAILED, "error", "wait call-back", "deploy hold"})
 _READY: Final = frozenset({AVAILABLE, ACTIVE, DEPLOY_FAILED}) | _DEPLOYING
 _OFF: Final = frozenset({"power off", "soft power off"})
+
+POWER_FAILURE: Final = "power failure"
+"""The fault of a node whose machine has not answered Ironic several times."""
+SILENT_TOGETHER_MIN: Final = 4
 
 BUILDING, REBUILDING = "building", "rebuilding"
 STARTING, STOPPING, REBOOTING = "starting", "stopping", "rebooting"
@@ -101,10 +105,28 @@ def is_released(
     return not mine and node.name == keys.name_after(holder_id, host_id)
 
 
+def are_faults_believed(nodes: Collection[Node]) -> bool:
+    """Whether machines do not answer because of themselves.
+
+    If many do not, and they are most of those that were looked at, Ironic cannot reach them, and their
+    servers may well be up.
+    """
+    silent = sum(node.fault == POWER_FAILURE for node in nodes)
+    return silent < SILENT_TOGETHER_MIN or 2 * silent <= len(nodes)
+
+
 def server_state(
-    server: Mapping[str, Any], host: Mapping[str, Any] | None, node: Node | None, now: int
+    server: Mapping[str, Any],
+    host: Mapping[str, Any] | None,
+    node: Node | None,
+    now: int,
+    *,
+    faults_believed: bool = True,
 ) -> tuple[ServerState | None, str]:
-    """The state of a server, with a message that customers see; ``None`` once it is gone."""
+    """The state of a server, with a message that customers see; ``None`` once it is gone.
+
+    With ``faults_believed`` a machine that does not answer Ironic for long is taken to be down.
+    """
     if "gone_at" in server:
         return (None if is_removed(server, host, node, now) else ServerState.DELETING), ""
     phase = str(server["phase"])
@@ -112,15 +134,17 @@ def server_state(
         return _BEGUN[phase], ""
     if node is None:
         return ServerState.FAILED, "the host is missing"
-    if (failure := _failure(server, node)) is not None:
+    if (failure := _failure(server, node, faults_believed=faults_believed)) is not None:
         return ServerState.FAILED, failure
     if node.provision_state in _DEPLOYING or is_pending(server, node):
         return (ServerState.REBUILDING if int(server["boot"]) > 1 else ServerState.BUILDING), ""
     return (_switched(node) if node.provision_state == ACTIVE else ServerState.QUEUED), ""
 
 
-def _failure(server: Mapping[str, Any], node: Node) -> str | None:
-    """Why a server does not boot, for customers: Ironic's own words name what is none of their business."""
+def _failure(server: Mapping[str, Any], node: Node, *, faults_believed: bool) -> str | None:
+    """Why a server is not up, for customers: Ironic's own words name what is none of their business."""
+    if faults_believed and node.fault == POWER_FAILURE:
+        return "the host does not answer"
     if "failure" in server:
         return "the host cannot boot this image"
     if is_pending(server, node) or node.provision_state in _DEPLOYING | {ACTIVE, AVAILABLE}:
@@ -152,8 +176,8 @@ def is_pending(server: Mapping[str, Any], node: Node) -> bool:
 
 
 def is_removable(node: Node) -> bool:
-    """Whether Ironic would begin to remove what is on a node."""
-    return node.provision_state in _REMOVABLE
+    """Whether Ironic would begin to remove what is on a node. It cannot if the machine does not answer."""
+    return node.provision_state in _REMOVABLE and node.fault != POWER_FAILURE
 
 
 def fitness(node: Node | None) -> Fitness:

@@ -185,10 +185,11 @@ def test_queues_show_who_waits_in_order(
     terminal: Terminal, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = ("claims", "create", "--instance-type", INSTANCE_TYPE, "--zone", REGION, "--count", "400")
-    waiting = [
-        terminal.ok(*claim, "--name", name, "--json").json["capacityClaim"]["spec"]["id"]
-        for name in ("first", "second")
-    ]
+    waiting = []
+    for name in ("first", "second"):
+        made = terminal.ok(*claim, "--name", name, "--json").json["capacityClaim"]
+        waiting.append(made["spec"]["id"])
+        service.stage.clock.advance(1)
     monkeypatch.setenv("THE_TOKEN", service.token("operator"))
     (line,) = rows(terminal.ok("queues", "list").out)
     assert line[:4] == [REGION, INSTANCE_TYPE, f"{waiting[0]},", waiting[1]]

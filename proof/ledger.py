@@ -283,7 +283,7 @@ class Ledger:
             host, gpus = after["host"]["S"], int(after["gpus"]["N"])
         else:
             return
-        record = next((r for r in self.records.values() if r.server_owner == owner), None)
+        record = next((r for r in self.records.values() if owner in r.hold_owners), None)
         has = self._has.get(record.key, record.holds) if record else {}
         held = {d: m for d, m in has.items() if d in self._stood[host]}
         is_new = self._servers.note((owner, host), after, held, of_vm=of_vm)
@@ -379,7 +379,7 @@ class Ledger:
         if before and before.status == record.status:
             return
         wanted = sum(self._hardware_of(domain).hosts_per_unit for domain in record.holds)
-        if (up := self._servers.count_up(record.server_owner)) < wanted:
+        if (up := self._servers.count_up(record.hold_owner)) < wanted:
             self._tell(f"{record.key} is provisioned with {up} of {wanted} servers")
 
     def _note_free(self, domain: Domain, gpus: int) -> None:

@@ -270,7 +270,7 @@ class PlacementRules:
             if beside and other.lives(self._now()) and other.gone_at is None and where not in left:
                 self._tell(f"{placed.key} has its server {server.ordinal} on {host} and on {where}")
         record = self._records.get(placed.reservation)
-        if record is None or self._holds.get((record.server_owner, host), 0) is not None:
+        if record is None or self._holds.get((record.hold_owner, host), 0) is not None:
             self._tell(
                 f"a server was deployed on {host}, which the reservation of {placed.key} does not hold"
             )
@@ -305,7 +305,7 @@ class PlacementRules:
         domain, slot = self._stands.get(host, (("", "", 0), 0))
         for placed in self.placed.values():
             record = self._records.get(placed.reservation)
-            is_of = record is not None and record.server_owner == holder
+            is_of = record is not None and holder in record.hold_owners
             if is_of and placed.hosts.get(domain, 0) >> slot & 1:
                 self._tell(f"{holder} releases {host}, which {placed.key} has")
 

@@ -72,6 +72,18 @@ class Record:
     leaving: Mapping[str, Run] = field(default_factory=dict)
     named: Mapping[str, Run] = field(default_factory=dict)
     finished: bool = True
+    moves: int = 0
+
+    @property
+    def hold_owner(self) -> str:
+        """The provider's name for who has the holds of the run that a reservation owns."""
+        return f"{self.server_owner}.{self.moves}" if self.moves else self.server_owner
+
+    @property
+    def hold_owners(self) -> set[str]:
+        """The same, and the one for the run that a move is leaving, while there is one."""
+        before = f"{self.server_owner}.{self.moves - 1}" if self.moves > 1 else self.server_owner
+        return {self.hold_owner, before} if self.moves and self.leaving else {self.hold_owner}
 
     @property
     def runs(self) -> dict[str, Run]:
@@ -111,7 +123,8 @@ def _reservation(key: RecordKey, item: Item) -> Record:
     identity = key[1].removeprefix(RESERVATION)
     status = item["status"]["S"]
     quota = (key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else "")
-    owned, leaving, named = _rows(item, "runs"), _rows(item, "leaving"), {}
+    owned, named = _rows(item, "runs", "pod"), {}
+    leaving = _rows(item, "leaving", "leaving_pod" if "leaving_pod" in item else "pod")
     if "start" in item:
         # Before there were bookings, its tag was the beginning of its id.
         tag = item["tag"]["B"].hex() if "tag" in item else identity.replace("-", "")[:16]
@@ -138,6 +151,7 @@ def _reservation(key: RecordKey, item: Item) -> Record:
         leaving=leaving,
         named=named,
         finished="unfinished" not in item,
+        moves=len(item["moved_for"]["L"]) if "moved_for" in item else 0,
     )
 
 
@@ -146,10 +160,10 @@ def _run(item: Item, prefix: str) -> Run:
     return item["region"]["S"], item[f"{prefix}pod"]["S"], start, count
 
 
-def _rows(item: Item, name: str) -> dict[str, Run]:
-    """Runs of a reservation that has released units, by tag."""
+def _rows(item: Item, name: str, pod_name: str) -> dict[str, Run]:
+    """Runs of a reservation that has released units or moved, by tag."""
     rows = [[next(iter(cell.values())) for cell in row["L"]] for row in item.get(name, {"L": []})["L"]]
-    region, pod = item.get("region", {}).get("S", ""), item.get("pod", {}).get("S", "")
+    region, pod = item.get("region", {}).get("S", ""), item.get(pod_name, {}).get("S", "")
     return {tag: (region, pod, int(start), int(count)) for start, count, tag in rows}
 
 

@@ -26,6 +26,7 @@ from gpu_capacity.inventory.model import (
     Region,
 )
 from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.operations.quarantine import Quarantines
 from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 from gpu_capacity.providers.simulated.region import SimulatedRegion
 from gpu_capacity.providers.simulated.vms import SimulatedVms
@@ -315,6 +316,15 @@ class World:
         """Return the owned positions of a pod, read from the table."""
         item = self.db.get_item(TableName=INVENTORY, Key=keys.owners(region_id, flavor_id, pod_id))["Item"]
         return owned_whole(item)
+
+    def lift_quarantines(self, region_id: str = REGION) -> list[str]:
+        """Lift every quarantine of a region, as an operator does; return the hosts."""
+        fleet = self.services.fleet
+        quarantines = Quarantines(fleet, self.telemetry, self.pause, self.clock)
+        hosts = sorted(fleet.cordons(region_id).quarantines)
+        for host in hosts:
+            quarantines.lift(region_id, host, by="operator:me")
+        return hosts
 
     def set_quota(self, limit: int, subject: str = "GB300", *, used: int | None = None) -> None:
         """See the function."""

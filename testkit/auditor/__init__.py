@@ -220,7 +220,7 @@ def _quotas(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterato
 def _holds(present: list[Item], live: list[Record]) -> Iterator[str]:
     """Who holds a host has capacity, and both items of each hold agree."""
     holding = (record for record in live if record.holds or record.leaving)
-    owners = {record.server_owner for record in holding if record.kind == RESERVATION}
+    owners = {owner for record in holding if record.kind == RESERVATION for owner in record.hold_owners}
     held = {
         (item["pk"]["S"].removeprefix("HOLDER#"), item["sk"]["S"].removeprefix("HOST#"))
         for item in present

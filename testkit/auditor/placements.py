@@ -55,7 +55,7 @@ def judge_servers(
     present: Sequence[Item], live: Iterable[Record], placements: Iterable[Placed]
 ) -> Iterator[str]:
     """A server belongs to a placement, and its reservation holds the host; a host has one server."""
-    owners = {record.key: record.server_owner for record in live if record.kind == RESERVATION}
+    owners = {record.key: record.hold_owner for record in live if record.kind == RESERVATION}
     by_owner = {placed.owner: placed for placed in placements}
     holds = {
         (item["pk"]["S"].removeprefix("HOLDER#"), item["sk"]["S"].removeprefix("HOST#"))

@@ -90,6 +90,21 @@ def up(stage: Stage) -> None:
     stage.clock.advance(30)
 
 
+def unfit(stage: Stage) -> None:
+    """It is alone in its region, one of its hosts is unfit, and no step has looked at them yet."""
+    inventory(stage)
+    assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
+    stage.clock.advance(30)
+    services = composition.services()
+    found = services.reservations.get(ORGANIZATION, SAMPLE_ID)
+    assert found is not None
+    assert found.pod_id is not None
+    (pod,) = services.inventory.pods({(found.region_id, found.pod_id)}).values()
+    stage.settings["SIMULATED_FAILING_HOSTS"] = pod.between(found.positions[0], 1)[0].hosts[0].id
+    stage.restart()
+
+
 @remembered
 def provisioned(stage: Stage) -> None:
     """It is provisioned."""

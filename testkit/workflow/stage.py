@@ -141,6 +141,10 @@ class Stage(Disturbed):
         self.clock.advance(after_seconds)
         return reconcile(self.services)
 
+    def lift_quarantines(self) -> list[str]:
+        """Lift every quarantine, as an operator does; return the hosts."""
+        return self.world.lift_quarantines()
+
     # Running.
 
     def execution(self, machine: str, reservation_id: str, attempt: int = 0) -> Execution:
@@ -245,7 +249,7 @@ class Stage(Disturbed):
         """Check what holds at any time: a server is only on hardware that its reservation owns."""
         owners = {pod_id: self.owners(pod_id) for pod_id in {p.id for p in self.world.pods}}
         for owner, host_id in self.live_servers():
-            if owner in self._holders:
+            if self._holder(owner):
                 pod_id, position = self._hosts()[host_id]
                 assert owners[pod_id].get(position) in self._tags(owner), f"{host_id} is not {owner}'s"
 
@@ -255,24 +259,28 @@ class Stage(Disturbed):
         assert {r.status for r in records} <= {Status.PROVISIONED, Status.ERROR}
         assert audit(self.world.db) == []
         servers = {
-            (r.server_owner, host_id)
+            (r.hold_owner, host_id)
             for r in records
             for host_id, (pod_id, position) in self._hosts().items()
             if pod_id == r.pod_id and position in r.positions
         }
-        assert {server for server in self.live_servers() if server[0] in self._holders} == servers
+        assert {server for server in self.live_servers() if self._holder(server[0])} == servers
         assert self.world.quota_used() == units_held(self.world.db)
         assert self.running() == []
 
+    def _holder(self, owner: str) -> str:
+        """Return the id of the reservation that the provider knows by a name; empty if there is none."""
+        return self._holders.get(owner.partition(".")[0], "")
+
     def _tags(self, owner: str) -> set[bytes]:
         """The tags by which a holder owns, or did so until it has given back, read past the client."""
-        key = keys.reservation(ORGANIZATION, self._holders[owner])
+        key = keys.reservation(ORGANIZATION, self._holder(owner))
         item = self.world.db.table(HOLDERS).get((key["pk"]["S"], key["sk"]["S"]))
         if item is None or is_tombstone(found := decode(item)):
             return set()
         record = decode_reservation(found)
         named = (record.named,) if record.named else ()
-        runs = (*record.runs, *record.leaving, *named) if record.server_owner == owner else ()
+        runs = (*record.runs, *record.leaving, *named) if owner in record.hold_owners else ()
         return {run.tag for run in runs}
 
     def _hosts(self) -> dict[str, tuple[str, int]]:

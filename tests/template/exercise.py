@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.reservations.provisioning import abandon_provisioning
 from gpu_capacity.runtime import composition
+from testkit.dynamodb import internal_error
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import SETTLE, STEP
@@ -105,6 +107,30 @@ def _counted_until_it_failed(stage: Stage) -> None:
     assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
     stage.clock.advance(30)
     assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "done"
+
+
+def _moved_away_from_an_unfit_host(stage: Stage) -> None:
+    given.unfit(stage)
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "again"
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
+    stage.clock.advance(30)
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "done"
+
+
+def _moved_by_a_step_that_died_before(stage: Stage) -> None:
+    given.unfit(stage)
+    stage.db.before("update_item", internal_error(), times=None)
+    with pytest.raises(StorageUnavailable):
+        stage.run_step("provision_reservation", dict(STEP))
+    stage.db.calm()
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "again"
+
+
+def _unfit_where_nothing_else_is_free(stage: Stage) -> None:
+    given.unfit(stage)
+    while stage.request("create_reservation", given.wish(count=1)).status == 202:
+        pass
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
 
 
 def _removed_without_a_key(stage: Stage) -> None:
@@ -222,6 +248,9 @@ _FURTHER = (
     _audited_with_a_server_of_nobody,
     _counted_from_creation_to_release,
     _counted_until_it_failed,
+    _moved_away_from_an_unfit_host,
+    _moved_by_a_step_that_died_before,
+    _unfit_where_nothing_else_is_free,
     _placed_and_changed_by_environments_that_know_no_region,
     _removed_without_a_key,
     _deleted_by_a_rival_meanwhile,

@@ -30,6 +30,7 @@ ALARMING = {
     "RecordsUnreadable",
     "FeedApplied",
     "ReservationsFailed",
+    "HostsQuarantined",
     "PlacementsFailed",
     "HoldersOverdue",
     "CapacityEventsLost",
@@ -40,6 +41,7 @@ FOR_GRAPHS = {
     "ReservationsAccepted",
     "ReservationsRefused",
     "ReservationsProvisioned",
+    "ReservationsMoved",
     "ReservationsDeleted",
     "ReservationsRemoved",
     "PlacementsAccepted",
@@ -79,7 +81,6 @@ FOR_GRAPHS = {
     "DomainsCordoned",
     "PodsDeferred",
     "HostsWithheld",
-    "HostsQuarantined",
     "MaintenancesActive",
     "HostsInMaintenance",
     "MaintenancesLeftOut",
@@ -164,6 +165,11 @@ def _reservation_failed(stage: Stage) -> None:
     assert stage.run_step("provision_reservation", dict(arrangements.STEP))["outcome"] == "done"
 
 
+def _host_quarantined(stage: Stage) -> None:
+    arrangements.unfit(stage)
+    assert stage.run_step("provision_reservation", dict(arrangements.STEP))["outcome"] == "again"
+
+
 def _placement_failed(stage: Stage) -> None:
     arrangements.placed(stage)
     stage.settings["SIMULATED_BOOT_FAILING_IMAGES"] = "ubuntu-24.04"
@@ -212,6 +218,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "RecordsUnreadable": _record_unreadable,
     "FeedApplied": _feed_applied,
     "ReservationsFailed": _reservation_failed,
+    "HostsQuarantined": _host_quarantined,
     "PlacementsFailed": _placement_failed,
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,

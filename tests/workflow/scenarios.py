@@ -1,4 +1,4 @@
-"""The three ways a workflow can go, each ready to run, with every step that it takes when undisturbed."""
+"""The ways a workflow can go, each ready to run, with every step that it takes when undisturbed."""
 
 from __future__ import annotations
 
@@ -51,6 +51,16 @@ def undo() -> tuple[Stage, str]:
     return stage, stage.reserve()
 
 
+def move() -> tuple[Stage, str]:
+    """One of the four hosts is unfit, and the pod has room for another run."""
+    first = Stage()
+    (position, _) = first.made[first.reserve()].positions
+    failing = frozenset({f"pod1-rack{position:02}-tray01"})
+    behaviour = SimulatedBehaviour(ready_seconds=20, delete_seconds=3, failing_hosts=failing)
+    stage = Stage(World(pods=(pod("pod1", 4),), behaviour=behaviour, trusting=True))
+    return stage, stage.reserve()
+
+
 def deprovision() -> tuple[Stage, str]:
     stage = Stage(
         World(pods=(pod("pod1", 4),), behaviour=SimulatedBehaviour(delete_seconds=3), trusting=True)
@@ -68,6 +78,7 @@ def _calls(step: str, count: int) -> tuple[Step, ...]:
 
 SCENARIOS = {
     "provision": Scenario(provision, _calls("provision_reservation", 2), Status.PROVISIONED),
+    "move": Scenario(move, _calls("provision_reservation", 4), Status.PROVISIONED),
     "undo": Scenario(undo, _calls("provision_reservation", 3), Status.ERROR),
     "deprovision": Scenario(deprovision, _calls("release_reservation", 2), None),
 }

@@ -10,7 +10,7 @@ from gpu_capacity.reservations.record import Status
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.faults import dies_after
 from testkit.world import ORGANIZATION
-from tests.workflow.scenarios import SCENARIOS, STEPS_OF_PROVISIONING, Scenario
+from tests.workflow.scenarios import BROKEN_HOST, SCENARIOS, STEPS_OF_PROVISIONING, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +134,7 @@ def test_a_second_delete_meanwhile_changes_and_starts_nothing() -> None:
 def test_deleting_a_failed_reservation_does_not_touch_racks_that_others_own_by_now() -> None:
     stage, failed = SCENARIOS["undo"].prepare()
     stage.run_all()
+    assert stage.lift_quarantines() == [BROKEN_HOST]
     next_holder = stage.reserve()
     stage.advance()
     stage.delete(failed)

@@ -109,6 +109,7 @@ def test_a_late_step_of_a_failed_reservation_does_not_harm_the_next_owner_of_its
     stage.run_all()
     assert stage.status(failed) is Status.ERROR
     stage.provider.release("somebody-else", [BROKEN_HOST])
+    assert stage.lift_quarantines() == [BROKEN_HOST]
     stage.clock.advance(60)
     _check_late_steps_change_nothing(stage, [*stage.calls])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testkit.state_machine import ExecutionStatus
+from testkit.vms.scene import REGION
 from testkit.workflow.definitions import function_of
 from testkit.workflow.faults import answers_first_of_two, dies_after, fails, numbered, runs_twice
 from tests.workflow.vm_scenarios import (
@@ -172,6 +173,7 @@ def test_a_late_step_does_not_harm_the_next_owner_of_the_gpus(left: str) -> None
     stage.engine.settle()
     calls = list(stage.engine.calls)
     stage.behave()
+    assert len(stage.world.lift_quarantines(REGION)) == (left == "undo")
     next_holder = stage.rent_and_run(8)
     _check_late_steps_change_nothing(stage, calls)
     assert stage.owned() == {next_holder.tag: NODE_GPUS}

@@ -24,3 +24,8 @@ class Limits:
     reads_per_minute: int = 0
     writes_per_minute: int = 0
     repeat_seconds: int = 0
+
+    @property
+    def holding_seconds_max(self) -> int:
+        """How long a provider may take to hold a host: so that there is time to hold others instead."""
+        return max(1, self.provisioning_seconds_max // 5)

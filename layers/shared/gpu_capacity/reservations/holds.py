@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.holders.steps import Step
@@ -25,8 +26,28 @@ UNIT_SECONDS: Final = 6.0
 """A unit is begun only while the invocation has so much time left: holding its hosts may take seconds."""
 
 
+LATE_SHARE: Final = 8
+"""Hosts are late, and not their provider slow, if no more than one in so many is, or one alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedHost:
+    """A host that cannot be held: the reason, for its holder, and the evidence, for operators."""
+
+    host_id: str
+    reason: str
+    evidence: str
+
+
 class CannotHold(Exception):
-    """A host of the reservation cannot be held. The message is for the customer."""
+    """The run of a reservation cannot be held as it is. The message is for the customer.
+
+    ``hosts`` are those that failed; none if hardware is missing, which nobody can buy anyway.
+    """
+
+    def __init__(self, message: str, hosts: Sequence[FailedHost] = ()) -> None:
+        super().__init__(message)
+        self.hosts = tuple(hosts)
 
 
 def hold_missing(services: Needs, reservation: Reservation, holds: Sequence[Hold]) -> Step | None:
@@ -37,7 +58,7 @@ def hold_missing(services: Needs, reservation: Reservation, holds: Sequence[Hold
         is fenced, because a teardown began.
 
     Raises:
-        CannotHold: a host is missing or is somebody else's.
+        CannotHold: hosts are missing or are somebody else's.
     """
     known = {hold.host_id for hold in holds}
     domains = _owned_domains(services, reservation)
@@ -52,36 +73,70 @@ def hold_missing(services: Needs, reservation: Reservation, holds: Sequence[Hold
             continue
         if services.deadline.remaining_seconds() < UNIT_SECONDS:
             return Step.AGAIN
-        outcomes = services.provider.hold(reservation.server_owner, reservation.region_id, list(wanted))
-        for host_id, host in wanted.items():
-            match outcomes[host_id]:
-                case HoldOutcome.FENCED:
-                    return Step.SUPERSEDED
-                case HoldOutcome.OCCUPIED:
-                    raise CannotHold(f"host {host.name} is held for somebody else")
-                case HoldOutcome.HELD:
-                    pass
+        outcomes = services.provider.hold(reservation.hold_owner, reservation.region_id, list(wanted))
+        if HoldOutcome.FENCED in outcomes.values():
+            return Step.SUPERSEDED
+        taken = [host for host_id, host in wanted.items() if outcomes[host_id] is HoldOutcome.OCCUPIED]
+        if taken:
+            evidence = f"the provider keeps it for somebody else than {reservation.hold_owner}, who owns it"
+            raise CannotHold(
+                f"host {taken[0].name} is held for somebody else",
+                [FailedHost(host.id, "it is held for somebody else", evidence) for host in taken],
+            )
     return None
 
 
+def demand_fit(services: Needs, holds: Sequence[Hold], hosts_expected: int) -> None:
+    """Check what the provider says of hosts that were asked for.
+
+    Raises:
+        CannotHold: some are unfit, or were not held in time while nearly all others were.
+    """
+    unfit = [hold for hold in holds if hold.state is HoldState.UNFIT]
+    if unfit:
+        raise CannotHold(
+            f"host {unfit[0].host_id} is unfit: {unfit[0].message}",
+            [FailedHost(hold.host_id, f"it is unfit: {hold.message}", hold.message) for hold in unfit],
+        )
+    seconds = services.limits.holding_seconds_max
+    began_before = services.clock.now() - seconds
+    late = [
+        hold
+        for hold in holds
+        if hold.state is HoldState.PREPARING and hold.since is not None and hold.since <= began_before
+    ]
+    if late and len(late) <= max(1, hosts_expected // LATE_SHARE):
+        why = f"was not held within {seconds} s"
+        raise CannotHold(
+            f"host {late[0].host_id} {why}",
+            [FailedHost(hold.host_id, f"it {why}", f"asked for at {hold.since}") for hold in late],
+        )
+
+
 def release_all(services: Needs, reservation: Reservation) -> Step:
-    """Fence the reservation at the provider, and begin to release all that it still holds.
+    """Fence the reservation at the provider, and begin to release all that it still holds, of every run.
 
     Asks the provider and not the topology, so a host that was replaced since is found as well.
 
     Returns:
         ``done`` if nothing is held any more; ``waiting``; or ``unfinished`` if that took too long.
     """
-    services.provider.fence(reservation.server_owner)
-    holds = services.provider.held(reservation.server_owner)
-    if not holds:
+    released = [release_owner(services, owner) for owner in reservation.hold_owners]
+    if all(released):
         return Step.DONE
-    left = [hold.host_id for hold in holds if hold.state is not HoldState.RELEASING]
-    if left:
-        services.provider.release(reservation.server_owner, left)
     begun = reservation.deleted_at or reservation.deadline or reservation.created_at
     late = services.clock.now() >= begun + services.limits.teardown_seconds_max
     return Step.UNFINISHED if late else Step.WAITING
+
+
+def release_owner(services: Needs, owner: str) -> bool:
+    """Fence an owner of holds, and begin to release what it has. True once nothing is held any more."""
+    services.provider.fence(owner)
+    holds = services.provider.held(owner)
+    left = [hold.host_id for hold in holds if hold.state is not HoldState.RELEASING]
+    if left:
+        services.provider.release(owner, left)
+    return not holds
 
 
 def _owned_domains(services: Needs, reservation: Reservation) -> Mapping[int, Domain]:

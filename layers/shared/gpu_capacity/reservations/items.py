@@ -21,6 +21,7 @@ from gpu_capacity.dynamodb.decoding import (
     second_or_none,
     text,
     text_or_none,
+    texts,
     whole,
     whole_or_none,
 )
@@ -58,6 +59,7 @@ def encode_reservation(reservation: Reservation) -> Item:
             "named_start": named.placement.start if named else None,
             "named_tag": named.tag if named else None,
             "claiming_until": reservation.claiming_until,
+            "moved_for": list(reservation.moved_for) or None,
             "spare_hosts": reservation.spare_hosts_per_unit or None,
             **{
                 keys.occupied_attribute(placement): encode_hosts(hosts)
@@ -72,7 +74,12 @@ def _owned(reservation: Reservation) -> dict[str, Any]:
     """The attributes for what it owns: a run of all its units has attributes of its own, others are rows."""
     runs, leaving = reservation.runs, reservation.leaving
     pod = next((run.placement.pod_id for run in (*runs, *leaving)), None)
-    left = {"pod": pod, "leaving": _run_rows(leaving)}
+    left_pod = next((run.placement.pod_id for run in leaving), pod)
+    left = {
+        "pod": pod,
+        "leaving": _run_rows(leaving),
+        "leaving_pod": None if left_pod == pod else left_pod,
+    }
     match runs:
         case (Run(placement, tag),) if placement.count == reservation.count:
             # A version before 0.7.0 owned domains by the holder tag, and stored none.
@@ -90,7 +97,7 @@ def _run_rows(runs: Sequence[Run]) -> list[list[Any]] | None:
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
     """The reservation of an item that is no tombstone."""
     common, named = decode_common(item, keys.RESERVATION_PREFIX), None
-    runs = _decode_runs(item, "runs")
+    runs = _decode_runs(item, "runs", "pod")
     if "start" in item:
         place = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
         runs = (Run(place, binary_or_none(item, "tag") or holder_tag(common["id"])),)
@@ -111,7 +118,8 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         deadline=second_or_none(item, "deadline"),
         life=binary_or_none(item, "life"),
         revision=whole_or_none(item, "revision") or 0,
-        leaving=_decode_runs(item, "leaving"),
+        leaving=_decode_runs(item, "leaving", "leaving_pod" if "leaving_pod" in item else "pod"),
+        moved_for=texts(item.get("moved_for", ())),
         named=named,
         claiming_until=second_or_none(item, "claiming_until"),
         spare_hosts_per_unit=whole_or_none(item, "spare_hosts") or 0,
@@ -145,8 +153,8 @@ def decode_hosts(encoded: bytes) -> Hosts:
     )
 
 
-def _decode_runs(item: Mapping[str, Any], name: str) -> tuple[Run, ...]:
+def _decode_runs(item: Mapping[str, Any], name: str, pod: str) -> tuple[Run, ...]:
     return tuple(
-        Run(Placement(text(item, "pod"), start, count), bytes.fromhex(tag))
+        Run(Placement(text(item, pod), start, count), bytes.fromhex(tag))
         for start, count, tag in rows(item.get(name, ()), int, int, str)
     )

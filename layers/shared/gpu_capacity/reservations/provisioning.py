@@ -3,13 +3,17 @@
 ::
 
     begin ──► hold unit by unit ──► all are held ──► complete              provisioned
+                 ▲    │
+                 │    ├──► a host cannot be held: quarantine
+                 └────┴─── move to another run
                       │
-                      └──► a host cannot be held, or the time is up
+                      └──► none is left, too many moves, or the time is up
                              abandon ──► release all ──► fail              error, capacity released
 
 The workflow calls one step, ``provision_reservation``, until that is done. Each call reads the record and
 does what it demands. So a call may be repeated, arrive late, or follow one that died anywhere. The undo of a
 record that is marked ``provisioning`` is ``abandon`` and what follows it, or a delete; the undo has none.
+``moving`` has the steps of a move.
 """
 
 from __future__ import annotations
@@ -18,28 +22,31 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.errors import InsufficientCapacity, RaceLost
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.holders.steps import Step
 from gpu_capacity.providers.port import HoldState
-from gpu_capacity.reservations.holds import CannotHold, hold_missing, release_all
+from gpu_capacity.reservations.holds import CannotHold, demand_fit, hold_missing, release_all
+from gpu_capacity.reservations.moving import ACTOR, MOVES_MAX, forget_named, move, release_left
 from gpu_capacity.reservations.record import Status
-from gpu_capacity.reservations.releasing import give_back, refund
+from gpu_capacity.reservations.releasing import end, fence, give_back, refund
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.holders.roles import HasLimits, HasProvider
+    from gpu_capacity.holders.roles import HasQuarantine
     from gpu_capacity.holders.store import HolderKey
-    from gpu_capacity.reservations.claiming import Needs as ClaimingNeeds
+    from gpu_capacity.reservations.moving import Needs as MovingNeeds
     from gpu_capacity.reservations.record import Reservation
 
-    class Needs(ClaimingNeeds, HasLimits, HasProvider, Protocol):
+    class Needs(MovingNeeds, HasQuarantine, Protocol):
         """What the functions of this module work with."""
 
 
-ACTOR: Final = "workflow:provision"
+WHY_MAX: Final = 240
+"""Characters of a reason for a move that are kept, for the message of a reservation that fails after all."""
 
 
 def provision_reservation(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
@@ -54,7 +61,7 @@ def provision_reservation(services: Needs, organization_id: str, reservation_id:
     key = (organization_id, reservation_id)
     reservation = begin_provisioning(services, key)
     if reservation is not None and _is_provisioning(reservation):
-        found = _hold(services, reservation)
+        found = _proceed(services, reservation)
         if isinstance(found, Step):
             return found.outcome
         reservation = abandon_provisioning(services, key, found)
@@ -65,26 +72,86 @@ def provision_reservation(services: Needs, organization_id: str, reservation_id:
     return fail_provisioning(services, key).outcome
 
 
+def _proceed(services: Needs, reservation: Reservation) -> Step | str:
+    """Finish a move that was begun, and hold what is missing; a text says why provisioning has failed."""
+    record: Reservation | None = reservation
+    if reservation.named is not None:
+        record = forget_named(services, reservation)
+    elif reservation.leaving:
+        record = release_left(services, reservation) or reservation
+    if record is None:
+        return Step.AGAIN
+    try:
+        return _hold(services, record)
+    except CannotHold as error:
+        return _heal(services, record, error)
+
+
 def _hold(services: Needs, reservation: Reservation) -> Step | str:
-    """Hold what is missing, and settle the record if all is held; a text says why provisioning has failed."""
-    holds = services.provider.held(reservation.server_owner)
-    late = reservation.deadline is not None and services.clock.now() >= reservation.deadline
+    """Hold what is missing, and settle the record if all is held.
+
+    Raises:
+        CannotHold: the hosts of its run cannot be held.
+    """
+    holds = services.provider.held(reservation.hold_owner)
+    late = _is_late(services, reservation)
     if len(holds) < reservation.hosts_expected and not late:
-        try:
-            stopped = hold_missing(services, reservation, holds)
-        except CannotHold as error:
-            return str(error)
+        stopped = hold_missing(services, reservation, holds)
         if stopped is not None:
             return stopped
-        holds = services.provider.held(reservation.server_owner)
-    if unfit := next((hold for hold in holds if hold.state is HoldState.UNFIT), None):
-        return f"host {unfit.host_id} is unfit: {unfit.message}"
+        holds = services.provider.held(reservation.hold_owner)
+    demand_fit(services, holds, reservation.hosts_expected)
     held = sum(hold.state is HoldState.HELD for hold in holds)
-    if held >= reservation.hosts_expected:
+    if held >= reservation.hosts_expected and not reservation.leaving:
         return complete_provisioning(services, (reservation.organization_id, reservation.id))
-    if late:
-        return f"{held} of {reservation.hosts_expected} hosts were held when the time was up"
+    if late and held < reservation.hosts_expected:
+        what = f"{held} of {reservation.hosts_expected} hosts were held when the time was up"
+        return _failure(reservation, what)
     return Step.WAITING
+
+
+def _heal(services: Needs, reservation: Reservation, trouble: CannotHold) -> Step | str:
+    """Put hosts that failed into quarantine, and move to another run, if that is possible.
+
+    A host in a maintenance at the provider is fit again when that ends.
+    """
+    maintained = services.provider.maintained([host.host_id for host in trouble.hosts])
+    for host in trouble.hosts:
+        if maintained[host.host_id]:
+            continue
+        services.quarantine.set(
+            reservation.region_id,
+            host.host_id,
+            host.reason,
+            host.evidence,
+            by=ACTOR,
+            pod_id=reservation.pod_id,
+        )
+    why = str(trouble)
+    if _is_late(services, reservation) or len(reservation.moved_for) >= MOVES_MAX:
+        return _failure(reservation, why)
+    if reservation.leaving:
+        return Step.WAITING
+    try:
+        move(services, reservation, why[:WHY_MAX])
+    except InsufficientCapacity as error:
+        return _failure(reservation, f"{why}, and there is no other place: {error}")
+    except RaceLost:
+        return Step.WAITING
+    return Step.AGAIN
+
+
+def _failure(reservation: Reservation, why: str) -> str:
+    """Why provisioning has failed, with what was tried before."""
+    moves = [f"({number}) {reason}" for number, reason in enumerate(reservation.moved_for, 1)]
+    if not moves:
+        return why
+    times = "once" if len(moves) == 1 else f"{len(moves)} times"
+    return f"{why}; before that its units were moved {times}: {'; '.join(moves)}"
+
+
+def _is_late(services: Needs, reservation: Reservation) -> bool:
+    return reservation.deadline is not None and services.clock.now() >= reservation.deadline
 
 
 def begin_provisioning(services: Needs, key: HolderKey) -> Reservation | None:
@@ -147,8 +214,15 @@ def fail_provisioning(services: Needs, key: HolderKey) -> Step:
     Returns:
         ``done`` or ``superseded``.
     """
+    undone = services.reservations.get(*key)
+    if undone is not None and undone.is_moving:
+        _undo_move(services, undone)
     failed = advance(
-        services.reservations, key, _failed_record, services.pause, partial(_uncounted, services)
+        services.reservations,
+        key,
+        lambda r: _failed_record(r, undone),
+        services.pause,
+        partial(_uncounted, services),
     )
     if failed is not None:
         services.telemetry.count("ReservationsFailed")
@@ -174,9 +248,23 @@ def give_back_failed(services: Needs, key: HolderKey) -> bool:
     return settled is not None
 
 
-def _failed_record(reservation: Reservation) -> Reservation | None:
-    """The reservation as ``error``: it names the run that it listed, and quotas do not count it any more."""
-    if not _is_undoing(reservation) or not reservation.runs:
+def _undo_move(services: Needs, reservation: Reservation) -> None:
+    """End what a move has left, and what it was going to own."""
+    if reservation.named is not None:
+        fence(services, reservation, reservation.named)
+    for run in reservation.leaving:
+        end(services, reservation, run)
+    services.events.freed(reservation.region_id)
+
+
+def _failed_record(reservation: Reservation, undone: Reservation | None) -> Reservation | None:
+    """The reservation as ``error``: it names the run that it listed, and quotas do not count it any more.
+
+    A move must have been undone. Nobody begins one once the undo has begun.
+    """
+    if not _is_undoing(reservation) or not reservation.runs or undone is None:
+        return None
+    if (reservation.named, reservation.leaving) != (undone.named, undone.leaving):
         return None
     # Units are released from a provisioned reservation only, so this one still has the run that it claimed.
     [run] = reservation.runs
@@ -185,6 +273,7 @@ def _failed_record(reservation: Reservation) -> Reservation | None:
         status=Status.ERROR,
         named=run,
         runs=(),
+        leaving=(),
         topology_hash=None,
         hardware=None,
         counted=False,

@@ -10,7 +10,8 @@
         ▼                              │
        gone ◄──────────────────────────┘                     the record is removed; GET answers 404
 
-Customers are not shown a record that is ``claiming``: it names a run that it does not own yet.
+Customers are not shown a record that is ``claiming``: it names a run that it does not own yet. While it is
+``provisioning``, a run whose hosts cannot be held is exchanged for another one: see ``reservations.moving``.
 """
 
 from __future__ import annotations
@@ -89,10 +90,13 @@ class Reservation(ProjectScoped):
     number of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning
     gives up; of a provisioned reservation, when released units should be free.
 
+    ``moved_for`` says for each move of its run, while it was provisioned, why the hosts could not be held.
+    During a move the record first names the run to come; then it lists that one, and the other is leaving.
+
     ``life`` is random and distinguishes records that have the same id one after the other; ``revision`` rises
     with every write. ``named`` is a run that the record may own as well: a claiming record is going to own
-    it, until ``claiming_until``; a record in status ``error`` is going to release it. A record of an earlier
-    version has no life.
+    it, until ``claiming_until``; one that is provisioning is moving there; a record in status ``error`` is
+    going to release it. A record of an earlier version has no life.
 
     ``spare_hosts_per_unit`` is how many fit hosts of each unit placements leave free when they are made, for
     servers that lose their hosts.
@@ -119,6 +123,7 @@ class Reservation(ProjectScoped):
     named: Run | None = None
     claiming_until: int | None = None
     spare_hosts_per_unit: int = 0
+    moved_for: tuple[str, ...] = ()
     occupied: Mapping[str, Hosts] = field(default_factory=dict, hash=False)
 
     @property
@@ -130,6 +135,29 @@ class Reservation(ProjectScoped):
     def is_releasing(self) -> bool:
         """Whether released units have to be freed while the reservation stays."""
         return self.status is Status.PROVISIONED and bool(self.leaving)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a move of its run was begun and is not finished."""
+        return self.status is Status.PROVISIONING and (self.named is not None or bool(self.leaving))
+
+    @property
+    def hold_owner(self) -> str:
+        """The provider's name for the owner of the holds of its run.
+
+        Each run has its own: the fence of a run that it has left must not stop the holds of the next one.
+        """
+        return self._hold_owner(len(self.moved_for))
+
+    @property
+    def hold_owners(self) -> tuple[str, ...]:
+        """Every name under which it may have holds: also that of the run that it is leaving."""
+        moves = len(self.moved_for)
+        first = moves - 1 if moves and self.leaving else moves
+        return tuple(self._hold_owner(number) for number in range(first, moves + 1))
+
+    def _hold_owner(self, moves: int) -> str:
+        return f"{self.server_owner}.{moves}" if moves else self.server_owner
 
     @property
     def is_shown(self) -> bool:
@@ -205,6 +233,9 @@ class Reservation(ProjectScoped):
         Without meaning for customers, and the same for as long as the reservation has the unit.
         """
         of_whom = self.life or self.server_owner.encode()
+        if self.moved_for:
+            # Another pod has the same positions.
+            of_whom += bytes([len(self.moved_for)])
         return hashlib.sha256(of_whom + position.to_bytes(2, "big")).hexdigest()
 
     def with_placement(self, placement_id: str, hosts: Hosts) -> Reservation:

@@ -71,8 +71,7 @@ def take_over(services: Needs, dead: Reservation) -> Reservation | None:
     if isinstance(taken, Refused):
         return None
     if taken.named is not None:
-        place = place_of(taken, taken.named)
-        services.runs.fence(place, taken.named, new_tag(services.ids.random_bytes()))
+        fence(services, taken, taken.named)
         services.events.freed(taken.region_id)
     return taken
 
@@ -110,7 +109,7 @@ def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not reservation.is_releasing:
         return Step.SUPERSEDED
-    owner = reservation.server_owner
+    owner = reservation.hold_owner
     services.provider.fence(owner)
     kept = _hosts_of(services, reservation)
     holds = [hold for hold in services.provider.held(owner) if hold.host_id not in kept]
@@ -121,7 +120,7 @@ def release_leaving(services: ReleaseNeeds, organization_id: str, reservation_id
         return Step.UNFINISHED if overdue else Step.WAITING
     freed = reservation.leaving
     for run in freed:
-        _end(services, reservation, run)
+        end(services, reservation, run)
     advance(
         services.reservations,
         (organization_id, reservation_id),
@@ -167,15 +166,26 @@ def _hosts_of(services: ReleaseNeeds, reservation: Reservation) -> frozenset[str
 def give_back(services: Needs, reservation: Reservation) -> None:
     """Release every run that a record lists or names. Repeated or late, it does nothing.
 
+    A run that a move may still make its own is fenced.
+
     Raises:
         StorageUnavailable: the outcome is unknown.
     """
-    named = (reservation.named,) if reservation.named else ()
-    for run in (*named, *reservation.leaving, *reservation.runs):
-        _end(services, reservation, run)
+    if reservation.named is not None and reservation.runs:
+        fence(services, reservation, reservation.named)
+    elif reservation.named is not None:
+        end(services, reservation, reservation.named)
+    for run in (*reservation.leaving, *reservation.runs):
+        end(services, reservation, run)
 
 
-def _end(services: Needs, reservation: Reservation, run: Run) -> None:
+def fence(services: Needs, reservation: Reservation, run: Run) -> None:
+    """End the booking of a run, and make sure that no late write makes it. See ``Runs.fence``."""
+    services.runs.fence(place_of(reservation, run), run, new_tag(services.ids.random_bytes()))
+
+
+def end(services: Needs, reservation: Reservation, run: Run) -> None:
+    """End the booking of a run that the reservation has owned. Repeated or late, it does nothing."""
     stamp = new_tag(services.ids.random_bytes())
     services.runs.release(place_of(reservation, run), run.tag, run.placement.positions, stamp)
 

@@ -60,7 +60,7 @@ def explain_provisioning(reservation: Reservation) -> tuple[str, str]:
         case Status.PROVISIONING if why is not None:
             explained = "DependencyFailed", f"provisioning failed and its hosts are being released: {why}"
         case Status.PROVISIONING:
-            explained = "Provisioning", f"holding {hosts} of {units}"
+            explained = "Provisioning", f"holding {hosts} of {units}{_moved(reservation)}"
         case Status.PROVISIONED:
             explained = "Provisioned", f"{hosts} of {units} are held{_freed(reservation)}"
         case Status.ERROR:
@@ -76,6 +76,13 @@ def explain_provisioning(reservation: Reservation) -> tuple[str, str]:
 def by_operator(resource: ProjectScoped) -> str:
     """Why an operator has deleted a resource, before what happens now; empty if none has."""
     return f"deleted by an operator: {resource.removal}; " if resource.removal else ""
+
+
+def _moved(reservation: Reservation) -> str:
+    """Why it was moved the last time; empty if it was not."""
+    if not reservation.moved_for:
+        return ""
+    return f" in another place, after {reservation.moved_for[-1]}"
 
 
 def _freed(reservation: Reservation) -> str:

@@ -64,7 +64,7 @@ def _of_reservation(facts: Facts, by_id: Mapping[str, Side], hold: Hold) -> Iter
     holder = facts.holders[record] if record else None
     # A reservation that is being torn down accounts for its holds: the teardown releases all that it finds.
     lives = isinstance(holder, Reservation) and holder.status is not Status.ERROR
-    if lives and isinstance(holder, Reservation) and holder.server_owner == hold.holder_id:
+    if lives and isinstance(holder, Reservation) and hold.holder_id in holder.hold_owners:
         return
     if record or _is_gone(facts, keys.RESERVATION_PREFIX + identity):
         question = Question(Asked.HOLDS, hold.holder_id)

@@ -9,6 +9,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.holders.quota import VM_GPUS, VMS
+from gpu_capacity.runtime import composition
 from gpu_capacity.vms.record import RentalType
 from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage
@@ -101,6 +102,16 @@ def _restarted_by_reconcile(stage: Stage) -> None:
     assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 1
 
 
+def _failed_with_its_node(stage: Stage) -> None:
+    given.up(stage)
+    vm = composition.services().vms.get(ORGANIZATION, SAMPLE_VM)
+    assert vm is not None
+    stage.settings["SIMULATED_FAILING_HOSTS"] = vm.host_id
+    stage.restart()
+    assert stage.run_event("vm_steps", "complete_vm_start")["outcome"] == "failed"
+    assert vm.host_id in composition.services().fleet.cordons(vm.region_id).quarantines
+
+
 def _reserved_whole(stage: Stage) -> None:
     """Every node of the VM's kind was reserved a moment ago."""
     event = arrangements.wish(regionId=given.NODES_REGION, accelerator="5090", unit="NODE", count=4)
@@ -147,6 +158,7 @@ LIVES: tuple[Callable[[Stage], None], ...] = (
     _preempted_by_a_request,
     _preempted_by_a_start,
     _restarted_by_reconcile,
+    _failed_with_its_node,
     _not_created_on_a_reserved_node,
     _not_started_on_a_reserved_node,
     _not_restarted_on_a_reserved_node,

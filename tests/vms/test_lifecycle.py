@@ -145,6 +145,25 @@ def test_a_server_that_fails_shows_failed_and_gives_everything_back() -> None:
     assert scene.audit() == []
 
 
+def test_a_node_whose_server_failed_is_not_rented_again_and_others_on_it_run_on() -> None:
+    scene = Scene()
+    beside = scene.create()
+    scene.engine.settle()
+    sick = replace(scene.world.behaviour, failing_hosts=frozenset({"host-vm01"}))
+    scene.world.behaviour = sick
+    scene.engine.world.services = scene.services = scene.world.environment()
+    scene.create()
+    scene.engine.settle()
+
+    aside = scene.services.fleet.cordons(REGION).quarantines["host-vm01"]
+    assert (aside.reason, aside.by) == ("a server failed to start", "workflow:vm")
+    assert "simulated hardware fault" in (aside.evidence or "")
+    with pytest.raises(ActionRefused):
+        scene.create()
+    assert scene.status(beside) == "running"
+    assert scene.audit() == []
+
+
 def test_a_server_that_never_comes_up_fails_at_the_deadline() -> None:
     scene = Scene()
     scene.world.behaviour = replace(scene.world.behaviour, stuck_hosts=frozenset({"host-vm01"}))

@@ -65,7 +65,7 @@ def deploy(
     reservation = services.reservations.get(placement.organization_id, placement.reservation_id)
     if reservation is None or reservation.life != placement.reservation_life:
         return Deployed(failure="its reservation does not exist any more")
-    holder_id = reservation.server_owner
+    holder_id = reservation.hold_owner
     lost = [
         Loss(n, None, "has a host that is missing from the inventory") for n in ordinals if n not in hosts
     ]

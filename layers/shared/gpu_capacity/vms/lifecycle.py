@@ -26,12 +26,12 @@ from gpu_capacity.vms.record import RentalType, VmStatus
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from gpu_capacity.holders.roles import HasEvents, HasPause, HasVmProvider, HasWorkflows
+    from gpu_capacity.holders.roles import HasEvents, HasPause, HasQuarantine, HasVmProvider, HasWorkflows
     from gpu_capacity.providers.port import VmServer
     from gpu_capacity.vms.preemption import Needs as VmPreemptionNeeds
     from gpu_capacity.vms.record import Vm
 
-    class Needs(VmPreemptionNeeds, HasEvents, HasPause, HasVmProvider, HasWorkflows, Protocol):
+    class Needs(VmPreemptionNeeds, HasEvents, HasPause, HasQuarantine, HasVmProvider, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 
@@ -323,10 +323,17 @@ def _is_starting(vm: Vm) -> bool:
 
 
 def _not_up(services: Needs, vm: Vm, server: VmServer | None) -> dict[str, Any]:
-    """The outcome while the server is not up: ``failed`` with the reason, or ``waiting``."""
+    """The outcome while the server is not up: ``failed`` with the reason, or ``waiting``.
+
+    A node whose server failed is put into quarantine: other VMs on it run on, and nothing else starts there.
+    """
     if server is None:
         return _outcome("failed", "the server is gone")
     if server.state is VmServerState.FAILED:
+        evidence = f"run {vm.server_owner}: {server.message}"
+        services.quarantine.set(
+            vm.region_id, vm.host_id, "a server failed to start", evidence, by=ACTOR, pod_id=vm.pod_id
+        )
         return _outcome("failed", f"the server failed: {server.message}")
     if host_of(services, vm) is None:
         return _outcome("failed", "the node was lost")

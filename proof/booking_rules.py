@@ -6,8 +6,10 @@ is settled with it. At every moment:
 - a run is only booked under a tag that a live record names with that run, and every booking is named by a
   record; a run that is named need not be booked;
 - a settled record owns every run that it lists, whole, until its teardown releases it;
-- a booking ends only while its record is deprovisioning, has failed, is still claiming, or names it as
-  leaving; in one write of record and pod it may be divided into others;
+- a booking ends only while its record is deprovisioning, has failed, is still claiming, or does not list it:
+  because it is leaving, or named by a move that was not settled; in one write of record and pod it may be
+  divided into others;
+- a reservation that becomes provisioned has left what it moved away from, and names nothing else;
 - a tag is used once: for one run of one record;
 - the stamp of a domain never disappears and never takes an earlier value again; while a run is booked the
   stamp is the tag;
@@ -116,6 +118,9 @@ class BookingRules:
         self._touched |= dict.fromkeys((*was, *now))
         if before and record and not given and before.status == record.status == "provisioned":
             self._note_units(key, before, record)
+        is_done = before and record and (before.status, record.status) == ("provisioning", "provisioned")
+        if is_done and record and record.beside:
+            self._tell(f"{key} is provisioned, and has {sorted(record.beside)} beside its run")
         self._note_life(key, before, record)
 
     def _note_units(self, key: RecordKey, before: Record, record: Record) -> None:
@@ -139,7 +144,7 @@ class BookingRules:
         """Check what one write changed, once all of it is noted; ``owners`` returns a domain's owners."""
         for tag, _ in self.ended:
             bearer = self._bearers.get(tag)
-            may_end = bearer is None or bearer.status in GIVES_UP or tag in bearer.leaving
+            may_end = bearer is None or bearer.status in GIVES_UP or tag in bearer.beside
             if not given and bearer is not None and not may_end:
                 self._tell(f"{bearer.key} is {bearer.status}, and its booking {tag} was ended")
         for tag in self._touched:

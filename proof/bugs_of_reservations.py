@@ -31,7 +31,7 @@ def _keep_what_failed(patches: Patches) -> None:
     patches.wrap(
         provisioning,
         "_failed_record",
-        lambda failed: lambda reservation: (found := failed(reservation)) and replace(found, named=None),
+        lambda failed: lambda *given: (found := failed(*given)) and replace(found, named=None),
     )
 
 

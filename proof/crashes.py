@@ -66,6 +66,19 @@ def failed_provisioning(story: Story) -> None:
     _ends(story, RESERVATION)
 
 
+def move_away(story: Story) -> None:
+    """A reservation moves to the only rack whose hosts are fit, while a host of the old one stays held.
+
+    When it is deleted, somebody wants all racks; one of them has a host in quarantine.
+    """
+    for rack in (1, 2):
+        story.cloud.troubles[f"lon1-rack{rack:02}-tray00"] = ("fails", 2_000_000_000)
+    story.cloud.troubles["lon1-rack02-tray01"] = ("stays", story.cloud.clock.now() + 60)
+    _reserves(story, 1)
+    _ends(story, RESERVATION)
+    _reserves(story, 3, "key-2")
+
+
 def stubborn_hosts(story: Story) -> None:
     """Hosts stay held for a minute after the request to release them."""
     _reserves(story)
@@ -146,6 +159,7 @@ STORIES: Final[dict[str, Tell]] = {
     "life of a claim": life_of_a_claim,
     "waiting claim": waiting_claim,
     "hardware": hardware,
+    "move away": move_away,
     "lost workflows": lost_workflows,
     **placement_stories.STORIES,
     **vm_stories.STORIES,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.reservations.deprovisioning import release_reservation
 from gpu_capacity.reservations.provisioning import provision_reservation
-from proof import claimant_stage, placement_stage, unit_stage, vm_stage
+from proof import claimant_stage, move_stage, placement_stage, unit_stage, vm_stage
 from proof.claims import Claims
 from proof.cloud import DELETE_SECONDS
 from proof.faults import Work
@@ -111,6 +111,7 @@ OPERATIONS: Final[dict[str, Start]] = {
     "tear down": Beginning(tear_down),
     "claim the last": claim,
     **claimant_stage.OPERATIONS,
+    **move_stage.OPERATIONS,
     **placement_stage.OPERATIONS,
     **unit_stage.OPERATIONS,
     **vm_stage.OPERATIONS,
@@ -179,10 +180,11 @@ PAIRS: Final = (
     *(Block(names, 5, vm_stage.prepared_nodes) for names in vm_stage.PAIRS),
     *(Block(names, 5, stage) for names, stage in unit_stage.PAIRS),
     *(Block(names, 5, stage) for names, stage in claimant_stage.PAIRS),
+    *(Block(names, 5, stage) for names, stage in move_stage.PAIRS),
     *(Block(names, 5, stage) for names, stage in placement_stage.PAIRS),
 )
 """Every two operations on racks, also two of the same kind, and chosen ones: on nodes, after a claimant died,
-with units that are released, and of placements: 65 times 252 schedules."""
+while it moves, with units that are released, and of placements: 74 times 252 schedules."""
 
 _OF_NODES: Final = tuple(Block(names, 3, vm_stage.prepared_nodes) for names in vm_stage.TRIPLES)
 TRIPLES: Final = (*(Block(("claim", "fill", name), 3) for name in _OF_RACKS), *_OF_NODES)

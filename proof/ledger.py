@@ -27,11 +27,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from proof.booking_rules import BookingRules
-from proof.fleet import SOLD
 from proof.move_rules import MoveRules
 from proof.placement_rules import PlacementRules
 from proof.queue_rules import QueueRules
 from proof.quota_rules import QuotaRules
+from proof.sale_rules import SaleRules
 from proof.servers import Servers
 from proof.time_rules import NO_TERMS, Terms, TimeRules
 from proof.unreadable import MARK
@@ -44,7 +44,6 @@ from testkit.items import (
     Hardware,
     Record,
     domains_of,
-    hardware_of,
     owners_of,
     record_of,
 )
@@ -117,6 +116,7 @@ class Ledger:
         self._queues = QueueRules(now_ms, work, tell)
         self._times = TimeRules(now_ms, work, tell, terms)
         self.hardware: dict[PodKey, Hardware] = {}
+        self._sale = SaleRules()
         self.effects: list[Effect | Observed] = []
         self._moves = MoveRules(work, tell)
         self.existed, self.asked_to_end = self._moves.existed, self._moves.asked_to_end
@@ -139,8 +139,8 @@ class Ledger:
             [
                 (table, (item["pk"]["S"], item["sk"]["S"]), None, item)
                 for table, items in sorted(tables.items())
-                # Hardware first: owned hardware has to be present.
-                for item in sorted(items, key=lambda item: not item["pk"]["S"].startswith("HOSTS#"))
+                # Hardware first, and before it what is out of sale: owned hardware has to be present.
+                for item in sorted(items, key=lambda item: not item["pk"]["S"].startswith(_FIRST))
             ]
         )
         self._adopts = False
@@ -196,6 +196,8 @@ class Ledger:
     def _note_inventory(self, key: RecordKey, after: Item | None) -> Iterator[Domain]:
         if key[0].startswith("CLAIMS#"):
             yield from self._note_owners(key, after or {})
+        elif key[0] == "CORDONS":
+            self._sale.note(key, after)
         elif key[0].startswith("HOSTS#") and after is not None:
             self._note_hardware((key[0].removeprefix("HOSTS#"), key[1].removeprefix("POD#")), after)
 
@@ -210,7 +212,7 @@ class Ledger:
                 yield (*pod, position)
 
     def _note_hardware(self, pod: PodKey, after: Item) -> None:
-        hardware = hardware_of(after, SOLD)
+        hardware = self._sale.hardware(pod, after)
         before = self.hardware.get(pod)
         self.hardware[pod] = hardware
         self.placements.note_hardware(pod, hardware)
@@ -390,6 +392,9 @@ class Ledger:
 
     def _hardware_of(self, domain: Domain) -> Hardware:
         return self.hardware.get(domain[:2], _NO_HARDWARE)
+
+
+_FIRST: Final = ("CORDONS", "HOSTS#")
 
 
 def plain(effect: Effect | Observed) -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.holders.steps import Step
-from gpu_capacity.placements import choice, create, progress, settle, update
+from gpu_capacity.placements import choice, create, healing, progress, settle, update
 from gpu_capacity.placements.delete import PlacementsOfReservations
 from gpu_capacity.placements.record import UpdateStrategy
 from gpu_capacity.providers.port import ServerState
@@ -144,6 +144,45 @@ def _bring_old_images_back(patches: Patches) -> None:
     patches.wrap(SimulatedServers, "rebuild", wrapper)
 
 
+# Moves.
+
+
+def _give_hosts_back_under_former_servers(patches: Patches) -> None:
+    """What the provider is asked to remove counts as gone, and is not even asked for."""
+
+    def wrapper(let_go: Any) -> Any:
+        def hasty(services: Any, placement: Any, seating: Any) -> Any:
+            return let_go(services, placement, replace(seating, former=(), strays=()))
+
+        return hasty
+
+    patches.wrap(settle, "let_go", wrapper)
+
+
+def _move_to_taken_hosts(patches: Patches) -> None:
+    """A server that moves takes any host of the reservation that is fit, whoever has it."""
+
+    def wrapper(of: Any) -> Any:
+        def all_of(services: Any, reservation: Any, aside: Any) -> Any:
+            return of(services, replace(reservation, occupied={}), aside)
+
+        return all_of
+
+    patches.replace(healing._Candidates, "of", staticmethod(wrapper(healing._Candidates.of)))
+
+
+def _keep_the_old_host_to_itself(patches: Patches) -> None:
+    """A move is in the record of the placement, and its reservation does not list the new host."""
+
+    def wrapper(with_placement: Any) -> Any:
+        def stale(self: Any, placement_id: str, hosts: Any) -> Any:
+            return with_placement(self, placement_id, self.occupied.get(placement_id, hosts))
+
+        return stale
+
+    patches.wrap(Reservation, "with_placement", wrapper)
+
+
 # Updates.
 
 
@@ -240,6 +279,24 @@ BUGS: Final = (
         "a late request brings an old image back",
         _bring_old_images_back,
         story="late requests",
+    ),
+    Bug(
+        "give-hosts-back-under-former-servers",
+        "a placement gives a host back while its former server is there",
+        _give_hosts_back_under_former_servers,
+        story="failed server",
+    ),
+    Bug(
+        "move-to-taken-hosts",
+        "a server moves to a host that another server of its placement has",
+        _move_to_taken_hosts,
+        story="lost servers",
+    ),
+    Bug(
+        "keep-moves-from-the-reservation",
+        "a server moves, and the reservation does not list its new host",
+        _keep_the_old_host_to_itself,
+        story="lost servers",
     ),
     Bug(
         "use-slots-of-failed-servers",

@@ -26,6 +26,7 @@ from gpu_capacity.runtime.wiring import (
 from gpu_capacity.upkeep.audit.findings import Kind as Finding
 from gpu_capacity.upkeep.audit.run import audit_holders
 from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.upkeep.watch.run import watch_providers
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, FaultSource, Killed, Kind, Work
 from proof.feed_rules import disagreements
@@ -37,7 +38,7 @@ from proof.vm_provider import VmProvider
 from proof.wire import Wire
 from testkit.doubles import CountingIds, FakeClock
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.world import INVENTORY, TABLES, create_tables
+from testkit.world import INVENTORY, SERVERS, TABLES, create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -255,6 +256,28 @@ class Cloud:
         report = self.invoke("reconcile", Work("reconcile_holders"), lambda e: reconcile(e.services))
         return int(report.unsettled)
 
+    def watch(self) -> int:
+        """The watch of providers by schedule; how many holders were amiss."""
+        report = self.invoke("watch", Work("watch_providers"), lambda e: watch_providers(e.services))
+        return int(report.amiss)
+
+    def lose_server(self, owner: str, host_id: str) -> None:
+        """The provider forgets the server of a placement on a host."""
+        self.fault_source.count(Kind.VANISHED)
+        self.db.delete_item(TableName=SERVERS, Key=_key(f"PLACEMENT#{owner}", f"SERVER#{host_id}"))
+        self.db.update_item(
+            TableName=SERVERS,
+            Key=_key(f"HOST#{host_id}", "HOST"),
+            UpdateExpression="REMOVE #server",
+            ExpressionAttributeNames={"#server": "server"},
+        )
+
+    def lose_hold(self, holder_id: str, host_id: str) -> None:
+        """The provider forgets that it holds a host."""
+        self.fault_source.count(Kind.VANISHED)
+        self.db.delete_item(TableName=SERVERS, Key=_key(f"HOLDER#{holder_id}", f"HOST#{host_id}"))
+        self.db.delete_item(TableName=SERVERS, Key=_key(f"HOST#{host_id}", "HOST"))
+
     def restart_vms(self) -> int:
         """The restarts by schedule; how many."""
         return self._scheduled("restart_vms", restart_vms)
@@ -354,3 +377,8 @@ class Cloud:
         if len(ready) == 1 or self.draw.random() < self.profile.stickiness:
             return len(ready) - 1
         return self.draw.randrange(len(ready))
+
+
+def _key(partition: str, sort_key: str) -> dict[str, Any]:
+    """The key of an item of the simulated provider."""
+    return {"pk": {"S": partition}, "sk": {"S": sort_key}}

@@ -32,12 +32,13 @@ class Kind(StrEnum):
     KILLED = "function killed at a side effect"
     PARTLY_DONE = "provider partly done"
     STUCK = "provider stuck"
+    VANISHED = "hold or server that the provider has lost"
     POISON = "poison fleet document"
     SKEWED = "clock skew"
     UNREADABLE = "record that cannot be read"
 
 
-NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK, Kind.UNREADABLE})
+NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK, Kind.UNREADABLE, Kind.VANISHED})
 """Counted per clock, document or server: no single operation counts as faulted because of them."""
 
 

@@ -309,6 +309,10 @@ class PlacementRules:
             if is_of and placed.hosts.get(domain, 0) >> slot & 1:
                 self._tell(f"{holder} releases {host}, which {placed.key} has")
 
+    def held_by(self, holder: str) -> list[str]:
+        """The hosts that are held for a holder, in order."""
+        return sorted(host for (owner, host), ends in self._holds.items() if owner == holder and ends is None)
+
     def living(self) -> list[Place]:
         """Owner and host of every server that has not gone by now."""
         now = self._now()

@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.placements.act_on_server import power_placement_server, reconcile_placement_server
+from gpu_capacity.placements.fault_reports import FaultReason, FaultReport
+from gpu_capacity.placements.report_fault import report_placement_server_fault
 from gpu_capacity.placements.servers import get_placement_server, list_placement_servers
 from gpu_capacity.providers.port import PowerAction, ServerState
 from proof.reservations import NOWHERE
@@ -22,6 +24,7 @@ _ACTIONS: Final = (
     ("get", 1),
     *((action, 1) for action in PowerAction),
     ("reconcile", 4),
+    ("report fault", 2),
 )
 _PHASES: Final = {
     PowerAction.STOP: "stopping",
@@ -46,6 +49,8 @@ class PlacementServers:
                 self.power(who, holder, server, action)
             case "reconcile":
                 self.reconcile(who, holder, server)
+            case "report fault":
+                self.report_fault(who, holder, server)
             case "get":
                 self._get(who, holder, server)
             case _:
@@ -94,6 +99,25 @@ class PlacementServers:
             (holder, server.ordinal),
             lambda s: reconcile_placement_server(s, who.caller, _id(holder), server.id, None, NOWHERE),
             partial(_judge_reconciled, who, server, _image(who, holder)),
+        )
+
+    def report_fault(self, who: Tenant, holder: RecordKey, server: PlacementServer) -> None:
+        """Report that a server does not work. Where all is well, that changes nothing."""
+        fault = FaultReason.GPU, None
+
+        def read(answer: Any, _work: Work) -> None:
+            well = server.server is not None and server.server.state is ServerState.RUNNING
+            if isinstance(answer, FaultReport) and answer.server_id != server.id:
+                who.office.tell(f"{holder}: a report of {server.id} is kept as one of {answer.server_id}")
+            if isinstance(answer, FaultReport) and well and not answer.seen:
+                who.office.tell(f"{holder}: a report of {server.id} says nothing of what was seen")
+
+        who.office.ask(
+            who.name,
+            "report_placement_server_fault",
+            (holder, server.ordinal),
+            lambda s: report_placement_server_fault(s, who.caller, _id(holder), server.id, fault, NOWHERE),
+            read,
         )
 
     def _get(self, who: Tenant, holder: RecordKey, server: PlacementServer) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.providers.port import PowerAction
 from proof.fleet import LONDON
-from proof.host_provider import BROKEN_IMAGE
+from proof.host_provider import BROKEN_IMAGE, boot_of
 from proof.placement_servers import PlacementServers
 from proof.placements import IMAGES, Placements, wish
 from proof.reservations import Reservations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from proof.story import Story
 
 
-def _reserves(story: Story) -> None:
-    wanted = request(1, region_id=LONDON)
+def _reserves(story: Story, count: int = 1) -> None:
+    wanted = request(count, region_id=LONDON)
     story.asks(lambda: story.who.insist(lambda: Reservations().create(story.who, wanted, "key-1")))
 
 
@@ -101,7 +101,69 @@ def end_of_a_reservation_with_placements(story: Story) -> None:
     story.asks(place_and_end)
 
 
+def lost_servers(story: Story) -> None:
+    """The provider loses a server, then another one, and a hold; the watch finds it, and servers move."""
+    _reserves(story, 2)
+    _places(story, 2, "key-1")
+    for ordinal in (0, 1):
+        story.asks(partial(_lose_server, story, ordinal))
+        story.comes_round(story.cloud.watch)
+    story.asks(partial(_lose_a_hold, story))
+    story.comes_round(story.cloud.watch)
+    story.asks(lambda: Placements().end(story.who, story.known(PLACEMENT)))
+
+
+def _lose_server(story: Story, ordinal: int) -> None:
+    for found in _servers(story):
+        if found.ordinal == ordinal and found.server is not None:
+            story.cloud.lose_server(found.server.owner, found.server.host_id)
+
+
+def _lose_a_hold(story: Story) -> None:
+    """One under which no server stands."""
+    record = story.ledger.records.get(story.known(RESERVATION))
+    taken = {found.host_id for found in _servers(story)}
+    holds = story.ledger.placements.held_by(record.server_owner) if record else []
+    for host in [host for host in holds if host not in taken][:1]:
+        story.cloud.lose_hold(record.server_owner if record else "", host)
+
+
+def failed_server(story: Story) -> None:
+    """A server fails and does not go for a while; it moves, and its host is given back later."""
+    _reserves(story, 2)
+    _places(story, 2, "key-1")
+
+    def fail() -> None:
+        for server in [found.server for found in _servers(story) if found.server is not None][:1]:
+            boot = boot_of(server.owner, server.host_id, server.generation)
+            story.cloud.troubles[boot] = ("fails", story.cloud.clock.now() + 3_600)
+
+    story.asks(fail)
+    story.comes_round(story.cloud.watch)
+    story.asks(lambda: Placements().end(story.who, story.known(PLACEMENT)))
+
+
+def reported_fault(story: Story) -> None:
+    """A server fails, and its customer reports it before the watch comes round."""
+    _reserves(story, 2)
+    _places(story, 2, "key-1")
+
+    def report() -> None:
+        holder = story.known(PLACEMENT)
+        for found in _servers(story)[:1]:
+            if found.server is not None:
+                story.cloud.lose_server(found.server.owner, found.server.host_id)
+            PlacementServers().report_fault(story.who, holder, found)
+
+    story.asks(report)
+    story.comes_round(story.cloud.reconcile)
+    story.asks(lambda: Placements().end(story.who, story.known(PLACEMENT)))
+
+
 STORIES: Final = {
+    "lost servers": lost_servers,
+    "failed server": failed_server,
+    "reported fault": reported_fault,
     "life of a placement": life_of_a_placement,
     "rolling update": rolling_update,
     "late requests": late_requests,

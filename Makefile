@@ -10,6 +10,8 @@ HAVE_PYTHON = command -v $(PYTHON) >/dev/null || \
   { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
 
 export VENVS
+# The token of operators' commands for a deployed stack.
+export TOKEN := $(TOKEN)
 export SAM_CLI_TELEMETRY := 0
 # Tests and the local stack start hundreds of Pythons: each would compile anew what it imports where this is off.
 unexport PYTHONDONTWRITEBYTECODE
@@ -17,7 +19,7 @@ export PYTHONPYCACHEPREFIX := $(abspath $(VENVS))/pycache
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
-  cli token event sync fleet-check cordon quota api-key audit openapi setup setup-stack setup-ironic setup-dev lock clean
+  cli token event sync fleet-check cordon quota api-key audit restore-drill openapi setup setup-stack setup-ironic setup-dev lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,20 +85,24 @@ fleet-check: setup-dev ## show what a source of the fleet would change and which
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --source "$(SOURCE)" \
 	  --catalogue "$(CATALOGUE)" --netbox "$(NETBOX)" --stack "$(STACK)" --state "$(STATE)"
 
-cordon: setup-dev ## what takes no new holder: make cordon [REGION= POD= DOMAIN= HOST= REASON= LIFT=1] (STACK= STATE=)
+cordon: setup-dev ## what takes no new holder: make cordon [REGION= POD= DOMAIN= HOST= REASON= LIFT=1] (STACK= with TOKEN=, STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.cordon --region "$(REGION)" --pod "$(POD)" --domain "$(DOMAIN)" \
 	  --host "$(HOST)" --reason "$(REASON)" --lift "$(LIFT)" --stack "$(STACK)" --state "$(STATE)"
 
-quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack, STATE=)
+quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= with TOKEN= for a deployed stack, STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
 
-api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= NAME= | REVOKE=] (STACK= STATE=)
+api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= NAME= | REVOKE=] (STACK= with TOKEN=, STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --scope "$(SCOPE)" --name "$(NAME)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
 audit: setup-dev ## check whether holders and pods agree: make audit [STACK= STATE=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
+
+restore-drill: setup-dev ## rehearse a restore of both tables beside them: make restore-drill [SECOND= KEEP=1] (STACK= STATE= ARGS=--json)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.restore_drill --second "$(SECOND)" --keep "$(KEEP)" \
+	  --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
 fuzz: setup-stack ## send valid and invalid requests made from schemas to a separate stack (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
 	@$(PYTHON) tools/set_up.py fuzz

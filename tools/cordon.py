@@ -1,31 +1,21 @@
-"""Take hardware out of sale: `make cordon [REGION=…] [POD=…] [DOMAIN=…] [HOST=…] [REASON=…|LIFT=1]`.
+"""What takes no new holder: `make cordon [REGION=… [POD=… [DOMAIN=…] | HOST=…]] [REASON='…' | LIFT=1]`.
 
-With REASON the target takes no new holder: the whole region, a pod, a domain (with its pod), or a host, by
-the ids of the fleet document. Its holders keep it. LIFT=1 takes the cordon back, and a host out of
-quarantine; cordons of the fleet document stay. Without either the command lists what operators have cordoned,
-and what is in quarantine. STACK names a deployed stack, in the account and region of the usual AWS settings;
-without it the command works on the running local stack.
+Without REASON and LIFT it lists what operators have cordoned, in all regions or in REGION; also hosts in
+quarantine, and hardware in a maintenance. REASON cordons a region, a pod, a domain (with POD) or a host;
+LIFT=1 takes that back, and lifts the quarantine of a host. STACK names a deployed stack, with a token in
+TOKEN; without it the command works on the running local stack.
 """
 
 import argparse
-import getpass
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gpu_capacity.adapters.system import JitteredPause, SystemClock
-from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.errors import CapacityError
-from gpu_capacity.inventory.cordons import Cause, Cordon, Cordons, Target
-from gpu_capacity.inventory.fleet.store import FleetStore
-from gpu_capacity.operations.cordon import Cordoner
-from gpu_capacity.operations.cordoning import CordonChange
-from gpu_capacity.operations.quarantine import Quarantines
-from gpu_capacity.times import rfc3339
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
-from tools.operator_stack import Stderr, stack_of
+from tools.operator_api import OperatorApi, at, operator_api
 
 
 def main() -> int:
@@ -42,7 +32,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         print(_run(options))
-    except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
+    except (LaunchError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -52,42 +42,35 @@ def _run(options: argparse.Namespace) -> str:
     target = _target(options)
     if options.reason and options.lift:
         raise LaunchError("REASON cordons and LIFT=1 takes back: give one of them")
-    if target != Target() and not (options.reason or options.lift):
+    if target and not (options.reason or options.lift):
         raise LaunchError("to do what? REASON='…' cordons it, LIFT=1 takes the cordon back")
     if (options.reason or options.lift) and not options.region:
         raise LaunchError("REGION is missing: the id of a region")
-    client, outputs = stack_of(options.stack, options.state)
-    store = FleetStore(Database(client, JitteredPause()), outputs["InventoryTableName"])
-    if not (options.reason or options.lift):
-        found = [store.cordons(options.region)] if options.region else store.every_cordon()
-        return _describe(found)
-    actor = f"operator:{getpass.getuser()}"
-    cordoner = Cordoner(store, Stderr(), JitteredPause(), SystemClock(), actor)
+    api = operator_api(options.stack, options.state)
     if options.reason:
-        change = cordoner.cordon(options.region, target, options.reason)
-    else:
-        change = _lift(store, cordoner, options.region, target)
-    return f"{_describe([change.cordons])}\npods written: {change.pods_written}"
+        wanted = {"target": target, "reason": options.reason}
+        return _changed(options.region, [api.call("POST", at("regions", options.region, "cordons"), wanted)])
+    if options.lift:
+        return _changed(options.region, _lift(api, options.region, target))
+    regions = [options.region] if options.region else [r["regionId"] for r in api.call("GET", "/regions")]
+    found = {region: api.call("GET", at("regions", region, "cordons")) for region in regions}
+    return _describe((region, one) for region, cordons in found.items() for one in cordons)
 
 
-def _lift(store: FleetStore, cordoner: Cordoner, region_id: str, target: Target) -> CordonChange:
-    """Lift the cordon of a target and, of a host, the quarantine: whatever there is.
-
-    Raises:
-        NotFound: there is neither.
-    """
-    known, written = store.cordons(region_id), 0
-    if target.host_id is not None and target.host_id in known.quarantines:
-        quarantines = Quarantines(store, Stderr(), JitteredPause(), SystemClock())
-        change = quarantines.lift(region_id, target.host_id, by=cordoner.actor)
-        if known.of(target) is None:
-            return change
-        written = change.pods_written
-    change = cordoner.uncordon(region_id, target)
-    return CordonChange(change.cordons, written + change.pods_written)
+def _lift(api: OperatorApi, region_id: str, target: Mapping[str, str]) -> list[Any]:
+    """Lift the cordon of a target and, of a host, the quarantine: whatever there is."""
+    place = at("regions", region_id)
+    here = [one["cause"] for one in api.call("GET", f"{place}/cordons") if one["target"] == target]
+    changes = []
+    if "quarantine" in here:
+        changes.append(api.call("DELETE", f"{place}/quarantines{at(target['hostId'])}"))
+    if not changes or "cordon" in here:
+        query = {f"{name.removesuffix('Id')}ID": value for name, value in target.items()}
+        changes.append(api.call("DELETE", f"{place}/cordons", query=query))
+    return changes
 
 
-def _target(options: argparse.Namespace) -> Target:
+def _target(options: argparse.Namespace) -> dict[str, str]:
     """What the options name.
 
     Raises:
@@ -97,22 +80,37 @@ def _target(options: argparse.Namespace) -> Target:
         raise LaunchError("HOST is enough: its id is unique")
     if options.domain and not options.pod:
         raise LaunchError("POD is missing: a domain is named with its pod")
-    return Target(options.pod or None, options.domain or None, options.host or None)
+    named = {"podId": options.pod, "domainId": options.domain, "hostId": options.host}
+    return {name: value for name, value in named.items() if value}
 
 
-def _describe(regions: Iterable[Cordons]) -> str:
-    lines = [f"{cordons.region_id}: {_described(c)}" for cordons in regions for c in cordons.entries]
+def _changed(region_id: str, changes: list[Any]) -> str:
+    left = _describe((region_id, one) for one in changes[-1]["cordons"])
+    return f"{left}\npods written: {sum(change['podsWritten'] for change in changes)}"
+
+
+def _describe(cordons: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    lines = [f"{region}: {_described(one)}" for region, one in cordons if one["source"] == "operator"]
     return "\n".join(lines) or "nothing is cordoned beside the fleet document"
 
 
-def _described(cordon: Cordon) -> str:
+def _described(cordon: Mapping[str, Any]) -> str:
     cause = {
-        Cause.CORDON: "",
-        Cause.QUARANTINE: " in quarantine",
-        Cause.MAINTENANCE: f" in maintenance {cordon.maintenance_id}",
-    }[cordon.cause]
-    evidence = f" ({cordon.evidence})" if cordon.evidence else ""
-    return f"{cordon.target}{cause}, since {rfc3339(cordon.since)}, by {cordon.by}: {cordon.reason}{evidence}"
+        "cordon": "",
+        "quarantine": " in quarantine",
+        "maintenance": f" in maintenance {cordon.get('maintenanceId')}",
+    }[cordon["cause"]]
+    evidence = f" ({cordon['evidence']})" if "evidence" in cordon else ""
+    named = _named(cordon["target"])
+    return f"{named}{cause}, since {cordon['since']}, by {cordon['by']}: {cordon['reason']}{evidence}"
+
+
+def _named(target: Mapping[str, str]) -> str:
+    if "hostId" in target:
+        return f"host {target['hostId']}"
+    if "domainId" in target:
+        return f"domain {target['podId']}/{target['domainId']}"
+    return f"pod {target['podId']}" if "podId" in target else "the region"
 
 
 if __name__ == "__main__":

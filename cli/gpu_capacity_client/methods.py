@@ -862,6 +862,19 @@ class Methods(ABC):
         )
         return cast("models.ApiKey", answer)
 
+    def list_operator_regions(
+        self,
+    ) -> list[models.OperatorRegion]:
+        """List regions.
+
+        Lists every region of the catalogue, whoever may see it. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listOperatorRegions",
+            {},
+        )
+        return cast("list[models.OperatorRegion]", answer)
+
     def get_region_map(
         self,
         region_id: str,

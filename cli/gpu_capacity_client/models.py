@@ -915,6 +915,16 @@ class OperatorQuotaRead(TypedDict):
     isDefault: bool
 
 
+class OperatorRegion(TypedDict):
+    """
+    A region, whoever may see it.
+    """
+
+    regionId: str
+    observedAt: str
+    withdrawn: bool
+
+
 class OperatorTarget(TypedDict):
     """
     The whole region if it is empty; else one pod, domain or host. A domain is named with its pod.

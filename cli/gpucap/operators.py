@@ -63,6 +63,16 @@ API_KEYS: Final[Columns] = {
 }
 
 NOUNS: Final[Mapping[str, Noun]] = {
+    "regions": Noun(
+        "Every region of the catalogue.",
+        {
+            "list": Verb(
+                "listOperatorRegions",
+                columns={"REGION": "regionId", "OBSERVED": "observedAt", "WITHDRAWN": "withdrawn"},
+            )
+        },
+        panel=OPERATORS,
+    ),
     "cordons": Noun(
         "Hardware that takes no new holder.",
         {

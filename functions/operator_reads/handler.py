@@ -14,6 +14,7 @@ from gpu_capacity.runtime.apis.operators import operator_function
 
 lambda_handler = operator_function(
     "operator_reads",
+    list_operator_regions=region_map.show_regions,
     get_region_map=region_map.show_map,
     list_holders=holders.list_holders,
     get_holder=holders.show_holder,

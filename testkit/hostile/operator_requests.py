@@ -37,6 +37,7 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "list_cordons": Ask("GET", CORDONS),
     "set_cordon": Ask("POST", CORDONS, json.dumps(cordon_body())),
     "lift_cordon": Ask("DELETE", CORDONS, query=(("podID", "pod2"),)),
+    "list_operator_regions": Ask("GET", f"{OPERATOR}/regions"),
     "get_region_map": Ask("GET", f"{REGIONS}/map", query=(("hosts", "true"),)),
     "list_holders": Ask("GET", f"{OPERATOR}/holders"),
     "get_holder": Ask("GET", HOLDER),

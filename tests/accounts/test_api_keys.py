@@ -14,6 +14,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import NotFound
 from testkit.handlers.vm_stage import SAMPLE_API_KEY, SUBJECT, Stage, read, with_header
 from testkit.world import HOLDERS, ORGANIZATION
+from tests.tools.operator_stage import StageApi
 from tools.api_key import answer, parse
 from tools.local_stack.errors import LaunchError
 
@@ -141,8 +142,13 @@ def test_keys_can_be_revoked_only_within_their_organization(stage: Stage) -> Non
     assert stage.send("list_vms", "all", authorization=key).status == 200
 
 
+def operators(stage: Stage) -> StageApi:
+    """The operators' API of the stage."""
+    return StageApi("memory", stage.authority.token("operator"), stage)
+
+
 def test_the_command_makes_lists_and_revokes(stage: Stage) -> None:
-    book = stage.api_keys()
+    book = operators(stage)
     options = ["--org", ORGANIZATION, "--subject", SUBJECT, "--scope", "billing_only, read_only"]
     key = answer(parse([*options, "--name", "ci"]), book)
     assert is_key(key)
@@ -168,7 +174,7 @@ def test_the_command_makes_lists_and_revokes(stage: Stage) -> None:
     ],
 )
 def test_the_command_prints_its_usage(stage: Stage, arguments: list[str]) -> None:
-    options, book = parse(arguments), stage.api_keys()
+    options, book = parse(arguments), operators(stage)
     with pytest.raises(LaunchError):
         answer(options, book)
 
@@ -303,4 +309,4 @@ def test_keys_revoked_by_an_earlier_version_are_refused_and_not_listed(stage: St
     )
     assert stage.send("list_vms", "all", authorization=key).status == 401
     assert stage.send("list_api_keys", "all").json == []
-    assert "revoked" in answer(parse(["--org", ORGANIZATION]), stage.api_keys())
+    assert "revoked" in answer(parse(["--org", ORGANIZATION]), operators(stage))

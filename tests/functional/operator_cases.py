@@ -25,6 +25,7 @@ _KEYS, _MAKE_KEY, _REVOKE = "list_operator_api_keys", "make_operator_api_key", "
 _SET_ASIDE, _RETURN = "set_quarantine", "lift_quarantine"
 
 OPERATOR_CASES: Final = (
+    ok("list_operator_regions", "all", contract.REGIONS, after=given.sample),
     ok(_MAP, "all", contract.MAP, after=given.sample),
     ok(_MAP, "all", contract.MAP, after=operated.cordoned),
     ok(_MAP, "all", contract.MAP, after=operated.maintenance_open),

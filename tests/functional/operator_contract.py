@@ -156,6 +156,7 @@ _MAP_DOMAIN: Final = record(
     freeHostCount=AMOUNT,
     hosts=many(_MAP_HOST),
 )
+REGIONS: Final = many(full(regionId=TEXT, observedAt=TIME, withdrawn=FLAG))
 MAP: Final = full(
     regionId=TEXT,
     observedAt=TIME,

@@ -137,6 +137,14 @@ def test_a_quarantined_host_is_on_the_map_and_out_of_sale_until_it_is_lifted(sta
     assert _free(stage) == before
 
 
+def test_an_operator_lists_regions_that_no_customer_may_see(stage: Stage) -> None:
+    given.sample(stage)
+    given.hide_chicago(stage)
+
+    listed = [region["regionId"] for region in stage.request_event("list_operator_regions", "all").json]
+    assert listed == ["uk-lon-1", "us-chi-1"]
+
+
 def test_a_quota_that_an_operator_sets_counts_what_there_is(stage: Stage) -> None:
     given.reserved(stage)
 

@@ -6,24 +6,18 @@ import sys
 
 import pytest
 
-from gpu_capacity.operations.quarantine import Quarantines
 from testkit.fleet.documents import document, region
 from testkit.fleet.world import FleetWorld
-from testkit.world import INVENTORY
+from tests.tools.operator_stage import StageApi, stage_api
 from tools import cordon
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> FleetWorld:
+def api(monkeypatch: pytest.MonkeyPatch) -> StageApi:
     """A stack with two regions as the local stack of the command."""
     made = FleetWorld()
     made.sync(document(1, [region("r1"), region("r2", pods=[])]))
-    monkeypatch.setattr(
-        cordon, "stack_of", lambda _stack, _state: (made.db, {"InventoryTableName": INVENTORY})
-    )
-    monkeypatch.setattr(cordon, "SystemClock", lambda: made.clock)
-    monkeypatch.setattr("getpass.getuser", lambda: "me")
-    return made
+    return stage_api(monkeypatch, made, cordon)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
@@ -32,7 +26,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
 
 
 def test_a_cordon_is_set_listed_and_lifted(
-    world: FleetWorld, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    api: StageApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rack = ("--region", "r1", "--pod", "p1", "--domain", "p1-r2")
     commands: tuple[tuple[str, ...], ...] = (
@@ -62,14 +56,15 @@ def test_a_cordon_is_set_listed_and_lifted(
 
 @pytest.mark.parametrize("cordoned", [False, True])
 def test_a_quarantine_is_listed_and_lifted(
-    world: FleetWorld,
+    api: StageApi,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     *,
     cordoned: bool,
 ) -> None:
-    quarantines = Quarantines(world.store, world.telemetry, world.pause, world.clock)
-    quarantines.set("r1", "p1-r2-h0", "does not boot", "PXE timeout", by="workflow:provision")
+    failed = {"hostId": "p1-r2-h0", "reason": "does not boot", "evidence": "PXE timeout"}
+    api.call("POST", "/regions/r1/quarantines", failed)
+    capsys.readouterr()
     host = ("--region", "r1", "--host", "p1-r2-h0")
     if cordoned:
         assert run(monkeypatch, *host, "--reason", "to be looked at") == 0
@@ -78,7 +73,7 @@ def test_a_quarantine_is_listed_and_lifted(
     assert [run(monkeypatch, *options) for options in (host[:2], (*host, "--lift", "1"))] == [0, 0]
 
     since = "since 2026-05-28T20:26:40Z"
-    listed = [f"r1: host p1-r2-h0 in quarantine, {since}, by workflow:provision: does not boot (PXE timeout)"]
+    listed = [f"r1: host p1-r2-h0 in quarantine, {since}, by operator:me: does not boot (PXE timeout)"]
     written = "pods written: 1"
     if cordoned:
         listed.append(f"r1: host p1-r2-h0, {since}, by operator:me: to be looked at")
@@ -102,7 +97,7 @@ def test_a_quarantine_is_listed_and_lifted(
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
-    world: FleetWorld,
+    api: StageApi,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     options: tuple[str, ...],
@@ -111,4 +106,4 @@ def test_what_cannot_be_done_is_said_in_a_line(
     assert run(monkeypatch, *options) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert why in line
-    assert world.store.every_cordon() == []
+    assert [api.call("GET", f"/regions/{one}/cordons") for one in ("r1", "r2")] == [[], []]

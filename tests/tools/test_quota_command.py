@@ -7,17 +7,17 @@ import sys
 import pytest
 
 from testkit.reservations import reserve
-from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
+from testkit.world import ORGANIZATION, World, pod
+from tests.tools.operator_stage import StageApi, stage_api
 from tools import quota
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def api(monkeypatch: pytest.MonkeyPatch) -> StageApi:
     """This service as the local stack of the command."""
     made = World(pods=(pod("pod1", 4),))
-    outputs = {"InventoryTableName": INVENTORY, "HoldersTableName": HOLDERS}
-    monkeypatch.setattr(quota, "stack_of", lambda _stack, _state: (made.db, outputs))
-    return made
+    reserve(made, 3)
+    return stage_api(monkeypatch, made, quota)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
@@ -26,9 +26,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
 
 
 def test_a_quota_is_set_shown_and_removed(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    api: StageApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reserve(world, 3)
     commands: tuple[tuple[str, ...], ...] = ((), ("--limit", "8"), (), ("--limit", "none"))
 
     assert [run(monkeypatch, *options) for options in commands] == [0, 0, 0, 0]
@@ -42,11 +41,11 @@ def test_a_quota_is_set_shown_and_removed(
 
 
 def test_a_subject_that_would_limit_nothing_is_refused(
-    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    api: StageApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["quota", "--org", ORGANIZATION, "--subject", "GB3000", "--limit", "8"])
 
     assert quota.main() == 1
 
     assert "would limit nothing" in capsys.readouterr().err
-    assert world.db.table(HOLDERS).items() == []
+    assert api.call("GET", f"/organizations/{ORGANIZATION}/quotas") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.operations.api.holders import ForceDeleteBody, HolderDetailRead, HolderRead
-from gpu_capacity.operations.api.region_map import RegionMapRead
+from gpu_capacity.operations.api.region_map import OperatorRegionRead, RegionMapRead
 from gpu_capacity.operations.api.work import QueueRead, UnsettledRead
 from gpu_capacity.operations.kinds import HolderKind
 from tools.openapi import paging
@@ -85,6 +85,20 @@ _MAP: Final[Json] = {
 _NAMED: Final = ("organizationIDParameter", "holderKindParameter", "holderIDParameter")
 
 OPERATIONS: Final = {
+    "list_operator_regions": OperationText(
+        tag=OPERATORS_TAG,
+        summary="List regions",
+        description="Lists every region of the catalogue, whoever may see it.",
+        answers={
+            200: Answer(
+                "The regions.",
+                OperatorRegionRead,
+                many=True,
+                example=[{"regionId": "us-tex-1", "observedAt": "2026-11-30T09:25:00Z", "withdrawn": False}],
+            )
+        },
+        errors=(400, 401, 403, 500),
+    ),
     "get_region_map": OperationText(
         tag=OPERATORS_TAG,
         summary="Map a region",

@@ -30,6 +30,7 @@ _deleting = partial(Operation, permission=Permission.OPERATE, shared="operator_h
 _maintaining = partial(Operation, permission=Permission.OPERATE, shared="operator_maintenances")
 
 OPERATOR_OPERATIONS: Final = (
+    _reading("list_operator_regions", "GET", f"{OPERATOR}/regions"),
     _reading("get_region_map", "GET", f"{_REGION}/map", once=("hosts",), repeated=("podID",)),
     _reading(
         "list_holders",

@@ -19,6 +19,7 @@ from gpu_capacity.reservations.api.bodies import Body
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gpu_capacity.holders.roles import HasInventory
     from gpu_capacity.http.call import Call
     from gpu_capacity.operations.region_map import MapDomain, MapHolder, MapHost, Needs, RegionMap
 
@@ -84,6 +85,29 @@ class RegionMapRead(Body):
     states: list[MapState]
     domain_counts: dict[MapState, int] = Field(description="How many domains are in each state.")
     pods: list[MapPodRead]
+
+
+class OperatorRegionRead(Body):
+    """A region, whoever may see it."""
+
+    model_config = ConfigDict(title="operatorRegion")
+
+    region_id: str
+    observed_at: Timestamp
+    withdrawn: bool = Field(description="Whether no fleet document has it any more.")
+
+
+def show_regions(call: Call[HasInventory]) -> Reply:
+    """200 with every region of the catalogue, in id order."""
+    views = [
+        {
+            "regionId": region.id,
+            "observedAt": timestamp(region.observed_at),
+            "withdrawn": region.withdrawn,
+        }
+        for region in call.services.inventory.regions()
+    ]
+    return Reply(HTTPStatus.OK, views, NO_CACHE)
 
 
 def show_map(call: Call[Needs]) -> Reply:

@@ -45,7 +45,7 @@ lint-python: setup-dev
 	PYTHONPATH=layers/shared $(DEV)/lint-imports --no-logo --no-cache
 
 lint-template: setup-stack
-	$(DEV)/cfn-lint template.yaml
+	$(DEV)/cfn-lint template.yaml docs/events/*.yaml
 	$(SAM) validate --lint --region us-east-1
 
 lint-security: setup-dev

@@ -49,8 +49,13 @@ if TYPE_CHECKING:
 
     from gpu_capacity.runtime.services import Services
 
-INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
-TABLES = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
+INVENTORY, HOLDERS, SERVERS, HISTORY = "inventory", "holders", "servers", "history"
+TABLES = {
+    "INVENTORY_TABLE": INVENTORY,
+    "HOLDERS_TABLE": HOLDERS,
+    "SERVERS_TABLE": SERVERS,
+    "HISTORY_TABLE": HISTORY,
+}
 """The settings that name them."""
 ORGANIZATION = "161b9d5a-701d-4fea-848d-0e345edf16e9"
 PROJECT = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
@@ -87,13 +92,13 @@ GB300 = Flavor(
 
 
 def create_tables(client: Any) -> None:
-    """Create the three tables of the template, on any DynamoDB."""
+    """Create the four tables of the template, on any DynamoDB."""
     key_schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
     attributes = [
         {"AttributeName": "pk", "AttributeType": "S"},
         {"AttributeName": "sk", "AttributeType": "S"},
     ]
-    for table in (INVENTORY, SERVERS):
+    for table in (INVENTORY, SERVERS, HISTORY):
         client.create_table(
             TableName=table,
             KeySchema=key_schema,

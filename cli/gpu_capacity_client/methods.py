@@ -93,6 +93,23 @@ class Methods(ABC):
         )
         return cast("None", answer)
 
+    def list_reservation_events(
+        self,
+        reservation_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> list[models.HolderEvent]:
+        """List events of a reservation.
+
+        Shows what happened to it, newest first, to whoever may read it; also after it is gone, for as
+        long as the service keeps events. Needs the permission `reservations:read`.
+        """
+        answer = self._call(
+            "listReservationEvents",
+            {"reservationID": reservation_id, "organizationID": organization_id},
+        )
+        return cast("list[models.HolderEvent]", answer)
+
     def release_reservation_units(
         self,
         reservation_id: str,
@@ -376,6 +393,23 @@ class Methods(ABC):
         )
         return cast("list[models.PlacementV2Read]", answer)
 
+    def list_placement_events(
+        self,
+        placement_id: str,
+        *,
+        organization_id: list[str] | None = None,
+    ) -> list[models.HolderEvent]:
+        """List events of a placement.
+
+        Shows what happened to it, newest first, to whoever may read it; also after it is gone, for as
+        long as the service keeps events. Needs the permission `placements:read`.
+        """
+        answer = self._call(
+            "listPlacementEvents",
+            {"placementID": placement_id, "organizationID": organization_id},
+        )
+        return cast("list[models.HolderEvent]", answer)
+
     def get_placement(
         self,
         placement_id: str,
@@ -581,6 +615,23 @@ class Methods(ABC):
         )
         return cast("models.CapacityClaimResponse", answer)
 
+    def list_capacity_claim_events(
+        self,
+        claim_id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> models.CapacityClaimEvents:
+        """List events of a capacity claim.
+
+        Shows what happened to it, newest first, to whoever may read it; also after it is gone, for as
+        long as the service keeps events. Needs the permission `capacityclaims:read`.
+        """
+        answer = self._call(
+            "listCapacityClaimEvents",
+            {"claimID": claim_id, "X-Organization-Id": organization_id},
+        )
+        return cast("models.CapacityClaimEvents", answer)
+
     def create_vm(
         self,
         body: models.CreateVmRequest,
@@ -650,6 +701,23 @@ class Methods(ABC):
             {"id": id, "X-Organization-Id": organization_id},
         )
         return cast("models.Vm", answer)
+
+    def list_vm_events(
+        self,
+        id: str,
+        *,
+        organization_id: str | None = None,
+    ) -> list[models.VmEvent]:
+        """List events of a VM.
+
+        Shows what happened to it, newest first, to whoever may read it; also after it is gone, for as
+        long as the service keeps events. Needs the permission `vms:read`.
+        """
+        answer = self._call(
+            "listVmEvents",
+            {"id": id, "X-Organization-Id": organization_id},
+        )
+        return cast("list[models.VmEvent]", answer)
 
     def start_vm(
         self,

@@ -29,6 +29,9 @@ class FieldProblem(TypedDict):
 GpuVendorV2: TypeAlias = Literal['UNKNOWN', 'NVIDIA', 'AMD']
 
 
+HolderEventWord: TypeAlias = Literal['created', 'accepted', 'provisioned', 'changed', 'failed', 'interruption_announced', 'interrupted', 'ended', 'released']
+
+
 HostArchitectureV2: TypeAlias = Literal['UNKNOWN', 'x86_64', 'aarch64']
 
 
@@ -683,6 +686,22 @@ class Template(TypedDict):
     login: str
 
 
+class VmEvent(TypedDict):
+    """
+    Something that happened to a VM.
+    """
+
+    id: str
+    event: HolderEventWord
+    time: str
+    sequence: str
+    status: str
+    status_before: NotRequired[str]
+    gpus: NotRequired[int]
+    effective_at: NotRequired[str]
+    message: NotRequired[str]
+
+
 class VmMaintenance(TypedDict):
     """
     A maintenance that is about the node of a VM; beyond the published contract.
@@ -997,6 +1016,22 @@ class Error(TypedDict):
     quota: NotRequired[QuotaExceeded]
 
 
+class HolderEvent(TypedDict):
+    """
+    Something that happened to a reservation, a placement or a capacity claim.
+    """
+
+    id: str
+    event: HolderEventWord
+    time: str
+    sequence: str
+    status: str
+    statusBefore: NotRequired[str]
+    hosts: NotRequired[int]
+    effectiveAt: NotRequired[str]
+    message: NotRequired[str]
+
+
 class ProjectScopedResourceReadMetadata(TypedDict):
     """
     Metadata of a reservation or a placement. A reservation is never modified.
@@ -1108,6 +1143,14 @@ class CapacityClaim(TypedDict):
 
     spec: CapacityClaimSpec
     status: CapacityClaimStatus
+
+
+class CapacityClaimEvents(TypedDict):
+    """
+    A page of the events of a capacity claim, newest first.
+    """
+
+    events: list[HolderEvent]
 
 
 class CapacityClaimParametersResponse(TypedDict):

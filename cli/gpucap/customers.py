@@ -72,6 +72,22 @@ UNITS: Final[Columns] = {
     "LARGEST RUN": "largestContiguousUnitCount",
     "TOTAL": "totalCount",
 }
+EVENTS: Final[Columns] = {
+    "TIME": "time",
+    "EVENT": "event",
+    "STATUS": "status",
+    "HOSTS": "hosts",
+    "TAKES EFFECT": "effectiveAt",
+    "MESSAGE": "message",
+}
+VM_EVENTS: Final[Columns] = {
+    "TIME": "time",
+    "EVENT": "event",
+    "STATUS": "status",
+    "GPUS": "gpus",
+    "TAKES EFFECT": "effective_at",
+    "MESSAGE": "message",
+}
 QUOTAS: Final[Columns] = {
     "ORGANIZATION": "organizationId",
     "SUBJECT": "subject",
@@ -92,6 +108,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             ),
             "list": Verb("listReservations", columns=RESERVATIONS),
             "get": Verb("getReservation"),
+            "events": Verb("listReservationEvents", columns=EVENTS),
             "delete": Verb("deleteReservation", goal=Goal.GONE),
             "release-units": Verb("releaseReservationUnits"),
             "allow-maintenance": Verb("allowReservationMaintenance"),
@@ -124,6 +141,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
                 within={"metadata.name": "metadata.name", "spec": "spec"},
                 goal=Goal.READY,
             ),
+            "events": Verb("listPlacementEvents", columns=EVENTS),
             "delete": Verb("deletePlacement", goal=Goal.GONE),
         },
         looks.PLACEMENT,
@@ -162,6 +180,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
                 within={"resources": "capacityClaim.spec.resources"},
                 goal=Goal.READY,
             ),
+            "events": Verb("listCapacityClaimEvents", columns=EVENTS, rows="events"),
             "delete": Verb("deleteCapacityClaim", goal=Goal.GONE),
             "instance-types": Verb("listCapacityClaimParameters"),
             "quotas": Verb("listCapacityClaimQuotas", columns=QUOTAS, rows="quotas"),
@@ -176,6 +195,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "get": Verb("getVm"),
             "start": Verb("startVm", goal=Goal.READY),
             "stop": Verb("stopVm", goal=Goal.STOPPED),
+            "events": Verb("listVmEvents", columns=VM_EVENTS),
             "delete": Verb("destroyVm", goal=Goal.GONE),
             "quotas": Verb("listVmQuotas", columns=QUOTAS),
         },

@@ -145,6 +145,30 @@ class MemoryLambda:
         return {"StatusCode": 202}
 
 
+class MemoryBus:
+    """A bus and a queue: what was put on the one, and sent to the other. ``down`` makes every call fail."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.letters: list[dict[str, Any]] = []
+        self.down = False
+        self._recorder = recorder
+
+    def put_events(self, **request: Any) -> dict[str, Any]:
+        self._recorder.note("events:PutEvents", "bus")
+        if self.down:
+            raise _error("PutEvents", "ThrottlingException")
+        self.entries += request["Entries"]
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
+
+    def send_message(self, **request: Any) -> dict[str, Any]:
+        self._recorder.note("sqs:SendMessage", "letters")
+        if self.down:
+            raise _error("SendMessage", "ThrottlingException")
+        self.letters.append(json.loads(request["MessageBody"]))
+        return {"MessageId": "1"}
+
+
 class MemoryBucket:
     """The one object that the sync reads."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, Authority
+from testkit.handlers.history_arrangements import tell
 from testkit.handlers.remembering import remembered
 from testkit.handlers.stage import Answer, Stage
 from testkit.world import ORGANIZATION, set_quota
@@ -54,6 +55,13 @@ def varied(case: str = "full", function: str = "create_capacity_claim", **change
         else:
             part[name] = value
     return sample_events.with_body(event, body)
+
+
+@remembered
+def told(stage: Stage) -> None:
+    """The claim that the events name has a history."""
+    claimed(stage)
+    tell(stage)
 
 
 @remembered

@@ -25,9 +25,16 @@ from testkit.doubles import CountingIds, FakeClock, RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.handlers import sample_events
 from testkit.handlers.authority import AUDIENCE, ISSUER, Authority
-from testkit.handlers.aws import MACHINES, MemoryBucket, MemoryLambda, MemoryStepFunctions, Recorder
+from testkit.handlers.aws import (
+    MACHINES,
+    MemoryBucket,
+    MemoryBus,
+    MemoryLambda,
+    MemoryStepFunctions,
+    Recorder,
+)
 from testkit.workflow.definitions import function_of
-from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
+from testkit.world import HISTORY, HOLDERS, INVENTORY, SERVERS, create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -99,6 +106,7 @@ class Stage:
         self.step_functions = MemoryStepFunctions(self.recorder)
         self.bucket = MemoryBucket(self.recorder)
         self.functions = MemoryLambda(self.recorder)
+        self.bus = MemoryBus(self.recorder)
         self.authority = Authority()
         self.settings = default_settings(self.authority) | settings
         self._log = io.StringIO()
@@ -158,6 +166,8 @@ class Stage:
             "stepfunctions": self.step_functions,
             "s3": self.bucket,
             "lambda": self.functions,
+            "events": self.bus,
+            "sqs": self.bus,
         }
         monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
         monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", STACK_NAME)
@@ -191,6 +201,7 @@ class Stage:
             composition.credentials,
             composition.observability,
             composition.capacity_events,
+            composition.publisher,
         ):
             built_once.cache_clear()
         self._handlers.clear()
@@ -264,6 +275,9 @@ def default_settings(authority: Authority) -> dict[str, str]:
         "INVENTORY_TABLE": INVENTORY,
         "HOLDERS_TABLE": HOLDERS,
         "SERVERS_TABLE": SERVERS,
+        "HISTORY_TABLE": HISTORY,
+        "EVENT_BUS": "gpu-capacity",
+        "LETTERS_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/letters",
         "AUTH_ISSUER": ISSUER,
         "AUTH_AUDIENCE": AUDIENCE,
         "AUTH_JWKS": json.dumps(authority.key_set),

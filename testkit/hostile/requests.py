@@ -76,6 +76,12 @@ ASKS: Final[dict[str, Ask]] = {
     ),
     "list_placements": Ask("GET", PLACEMENTS),
     "get_placement": Ask("GET", f"{PLACEMENTS}/placement of owner"),
+    "list_reservation_events": Ask("GET", f"{RESERVATIONS}/reservation of owner/events"),
+    "list_reservation_events (organization named)": Ask(
+        "GET", f"{RESERVATIONS}/reservation of owner/events", query=IN_ORGANIZATION
+    ),
+    "list_placement_events": Ask("GET", f"{PLACEMENTS}/placement of owner/events"),
+    "list_capacity_claim_events": Ask("GET", f"{CLAIMS}/claim of owner/events"),
     "get_placement (organization named)": Ask(
         "GET", f"{PLACEMENTS}/placement of owner", query=IN_ORGANIZATION
     ),
@@ -130,6 +136,10 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "create_placement (dry run)": (200, 404, 404, 403, 403),
     "list_placements": (200, 200, 200, 200, 200),
     "get_placement": (200, 404, 404, 200, 404),
+    "list_reservation_events": (200, 404, 404, 200, 404),
+    "list_reservation_events (organization named)": (200, 404, 404, 200, 200),
+    "list_placement_events": (200, 404, 404, 200, 404),
+    "list_capacity_claim_events": (200, 200, 404, 200, 404),
     "get_placement (organization named)": (200, 404, 404, 200, 200),
     "update_placement": (200, 404, 404, 403, 403),
     "delete_placement": (202, 404, 404, 403, 404),

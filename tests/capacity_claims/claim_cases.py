@@ -11,7 +11,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
 from testkit.handlers.sample_events import REFUSED, refusals
-from tests.capacity_claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
+from tests.capacity_claims.claim_contract import CLAIM, CLAIMS, EVENTS, PARAMETERS, QUOTAS, STATUS
 from tests.functional.task_cases import TaskCase, outcome
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class ClaimCase:
 
 
 _QUOTAS: Final = "list_capacity_claim_quotas"
+_EVENTS: Final = "list_capacity_claim_events"
 _CREATE, _GET, _LIST, _PARAMETERS, _UPDATE, _DELETE = (
     "create_capacity_claim",
     "get_capacity_claim",
@@ -123,6 +124,10 @@ CLAIM_CASES: Final = (
     _claim(_GET, "found", given.drained, "DELETING", 0, 10),
     _no(_GET, "found", given.gone, 404, 5, "ResourceInfo"),
     _claim(_GET, "found_upper_case", given.claimed, "READY", 10, 0),
+    ClaimCase(_EVENTS, "all", given.claimed, 200, EVENTS),
+    ClaimCase(_EVENTS, "all", given.told, 200, EVENTS),
+    ClaimCase(_EVENTS, "page", given.told, 200, EVENTS),
+    _no(_EVENTS, "all", given.gone, 404, 5, "ResourceInfo"),
     ClaimCase(_LIST, "all", given.claimed, 200, CLAIMS),
     ClaimCase(_LIST, "all", given.gone, 200, CLAIMS),
     ClaimCase(_LIST, "updated_after", given.shrunk, 200, CLAIMS),

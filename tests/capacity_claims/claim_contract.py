@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from tests.functional.contract import assert_is
 from tests.functional.contract_words import AMOUNT, TEXT, exact, many
+from tests.functional.history_cases import EVENTS as LISTED
 
-__all__ = ["CLAIM", "CLAIMS", "PARAMETERS", "QUOTAS", "STATUS", "assert_is"]
+__all__ = ["CLAIM", "CLAIMS", "EVENTS", "PARAMETERS", "QUOTAS", "STATUS", "assert_is"]
 
 _TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$"}
 _UUID: Final = {
@@ -58,6 +59,7 @@ _CLAIM: Final = exact(
 QUOTAS: Final = exact(
     quotas=many(exact(organizationId=TEXT, subject={"const": "instances"}, limit=AMOUNT, used=AMOUNT))
 )
+EVENTS: Final = exact(events=LISTED)
 CLAIM: Final = exact(capacityClaim=_CLAIM)
 CLAIMS: Final = exact(capacityClaims=many(_CLAIM))
 PARAMETERS: Final = exact(

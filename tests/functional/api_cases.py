@@ -13,6 +13,7 @@ from tests.functional import contract
 from tests.functional.case import ApiCase
 from tests.functional.case import no as _no
 from tests.functional.case import ok as _ok
+from tests.functional.history_cases import HISTORY_CASES
 from tests.functional.operator_cases import OPERATOR_CASES
 from tests.functional.placement_contract import PLACEMENT, PLACEMENT_SERVER
 from tests.functional.topology_contract import TOPOLOGY
@@ -133,6 +134,7 @@ API_CASES: Final = (
     _no(_PLACE, "hosts_insufficient", 409, "conflict", after=given.provisioned),
     _no(_PLACE, "idempotency_key_reused", 409, "conflict", after=given.placed),
     _no(_PLACE, "constraints_unsatisfiable", 422, "unprocessable_content", after=given.provisioned),
+    *HISTORY_CASES,
     _ok(_GET_PLACEMENT, "found", PLACEMENT, after=given.placed),
     _ok(_GET_PLACEMENT, "found", PLACEMENT, after=given.placement_deleted),
     _no(_GET_PLACEMENT, "found", 404, "not_found"),

@@ -57,6 +57,8 @@ def _maintained(after: Callable[[Stage], None], *, active: int, hosts: int) -> T
 
 
 TASK_CASES: Final = (
+    TaskCase("publish_events", "changed", given.inventory, {"batchItemFailures": []}),
+    TaskCase("publish_events", "unreadable", given.inventory, {"batchItemFailures": []}),
     _reservation("provision_reservation", given.reserved, "waiting"),
     _reservation("provision_reservation", given.begun, "waiting"),
     _reservation("provision_reservation", given.up, "done"),

@@ -179,7 +179,8 @@ def test_a_lost_workflow_is_started_again(account: Account, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "name", ["INVENTORY_TABLE", "HOLDERS_TABLE", "SERVERS_TABLE", "PROVISION_STATE_MACHINE_ARN"]
+    "name",
+    ["INVENTORY_TABLE", "HOLDERS_TABLE", "HISTORY_TABLE", "SERVERS_TABLE", "PROVISION_STATE_MACHINE_ARN"],
 )
 def test_without_a_required_setting_no_request_is_served(
     account: Account, monkeypatch: pytest.MonkeyPatch, name: str

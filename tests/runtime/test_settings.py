@@ -115,14 +115,14 @@ def test_any_other_address_is_named(value: str) -> None:
 
 
 def test_both_tables_are_named_by_the_environment() -> None:
-    variables = {"INVENTORY_TABLE": "i", "HOLDERS_TABLE": "h"}
+    variables = {"INVENTORY_TABLE": "i", "HOLDERS_TABLE": "h", "HISTORY_TABLE": "y"}
 
-    assert TableNames.read(Environment(variables)) == TableNames("i", "h")
+    assert TableNames.read(Environment(variables)) == TableNames("i", "h", "y")
 
 
-@pytest.mark.parametrize("missing", ["INVENTORY_TABLE", "HOLDERS_TABLE"])
+@pytest.mark.parametrize("missing", ["INVENTORY_TABLE", "HOLDERS_TABLE", "HISTORY_TABLE"])
 def test_a_missing_table_name_is_named(missing: str) -> None:
-    names = {"INVENTORY_TABLE", "HOLDERS_TABLE"} - {missing}
+    names = {"INVENTORY_TABLE", "HOLDERS_TABLE", "HISTORY_TABLE"} - {missing}
     environment = Environment(dict.fromkeys(names, "x"))
 
     with pytest.raises(Misconfigured, match=missing):

@@ -12,8 +12,13 @@ import yaml
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = ROOT / "template.yaml"
 
-_TABLES: Final = {"InventoryTable": "inventory", "HoldersTable": "holders", "ServersTable": "servers"}
-_OWN: Final = {**_TABLES, "FleetBucket": "fleet"}
+_TABLES: Final = {
+    "InventoryTable": "inventory",
+    "HoldersTable": "holders",
+    "ServersTable": "servers",
+    "HistoryTable": "history",
+}
+_OWN: Final = {**_TABLES, "FleetBucket": "fleet", "EventBus": "bus", "DeadLetterQueue": "letters"}
 _INDEX: Final = re.compile(r"\$\{(\w+)\.Arn\}/index/(\w+)")
 _OBJECTS: Final = re.compile(r"\$\{FleetBucket\.Arn\}/\*")
 _FUNCTION: Final = re.compile(
@@ -142,6 +147,8 @@ def resource_name(resource: Any) -> str:
         target, attribute = resource["Fn::GetAtt"]
         if attribute == "Arn" and target in _OWN:
             return _OWN[target]
+        if attribute == "StreamArn" and target in _TABLES:
+            return f"{_TABLES[target]}/stream"
     text = resource.get("Fn::Sub") if isinstance(resource, dict) else None
     if isinstance(text, str):
         if found := _INDEX.fullmatch(text):

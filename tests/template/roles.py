@@ -24,6 +24,9 @@ class NoPolicies:
 json.dump(transform(*json.load(sys.stdin), NoPolicies()), sys.stdout)
 """
 
+STREAM: Final = {"Fn::GetAtt": ["HoldersTable", "StreamArn"]}
+"""Lambda reads it with the role of the function, whose code never does."""
+
 _LIMIT: Final = "ForAllValues:StringLike"
 
 
@@ -81,6 +84,7 @@ def granted(function: str) -> set[Access]:
     return {
         Access(action, resource_name(resource), keys)
         for statement in statements(functions()[logical_id(function)])
+        if statement["Resource"] != STREAM
         for keys in _keys_of(statement)
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])

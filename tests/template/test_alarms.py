@@ -38,6 +38,7 @@ ALARMING = {
     "AuditFindings",
 }
 FOR_GRAPHS = {
+    "EventsPublished",
     "ReservationsAccepted",
     "ReservationsRefused",
     "ReservationsProvisioned",

@@ -12,6 +12,7 @@ from tests.template.roles import inline, made, role_of
 ROLES = made("AWS::IAM::Role")
 MACHINES = sorted(resources("AWS::Serverless::StateMachine"))
 SCHEDULES = made("AWS::Scheduler::Schedule")
+(MAPPING,) = resources("AWS::Lambda::EventSourceMapping").values()
 QUEUE = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 # Both are AWS's own and open every resource, one because it must, one because SAM gives it to every function:
@@ -81,8 +82,24 @@ def _is_wild(resource: Any) -> bool:
 @pytest.mark.parametrize("function", sorted(functions()))
 def test_only_functions_with_asynchronous_events_may_send_to_the_dead_letter_queue(function: str) -> None:
     sends = [s for s in inline(role_of(function)) if "sqs:SendMessage" in listed(s["Action"])]
-    expected = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE}
-    assert sends == ([expected] if "DeadLetterQueue" in functions()[function] else [])
+    assert all((listed(s["Action"]), s["Resource"]) == (["sqs:SendMessage"], QUEUE) for s in sends)
+    reads_the_stream = function == MAPPING["FunctionName"]["Ref"]
+    assert bool(sends) == (reads_the_stream or "DeadLetterQueue" in functions()[function])
+
+
+def test_only_the_reader_of_the_stream_may_read_it() -> None:
+    reading = {
+        name: listed(s["Action"])
+        for name in functions()
+        for s in inline(role_of(name))
+        if any(":stream" in str(r) or "StreamArn" in str(r) for r in listed(s["Resource"]))
+    }
+    assert reading == {
+        MAPPING["FunctionName"]["Ref"]: [
+            f"dynamodb:{action}"
+            for action in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+        ]
+    }
 
 
 @pytest.mark.parametrize("machine", MACHINES)

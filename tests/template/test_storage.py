@@ -9,15 +9,15 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
+from testkit.world import HISTORY, HOLDERS, INVENTORY, SERVERS, create_tables
 from tests.template.loading import resources, template
 
 TABLES = resources("AWS::DynamoDB::Table")
 KEPT = [*TABLES, *resources("AWS::S3::Bucket")]
 
 
-def test_the_template_has_the_three_tables_that_the_code_uses() -> None:
-    assert sorted(TABLES) == ["HoldersTable", "InventoryTable", "ServersTable"]
+def test_the_template_has_the_four_tables_that_the_code_uses() -> None:
+    assert sorted(TABLES) == ["HistoryTable", "HoldersTable", "InventoryTable", "ServersTable"]
 
 
 @pytest.mark.parametrize("name", KEPT)
@@ -41,7 +41,13 @@ def test_tables_are_protected_against_deletion_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "table"), [("InventoryTable", INVENTORY), ("HoldersTable", HOLDERS), ("ServersTable", SERVERS)]
+    ("name", "table"),
+    [
+        ("InventoryTable", INVENTORY),
+        ("HoldersTable", HOLDERS),
+        ("ServersTable", SERVERS),
+        ("HistoryTable", HISTORY),
+    ],
 )
 def test_a_table_has_the_keys_and_indexes_of_the_test_tables(name: str, table: str) -> None:
     db = MemoryDynamoDB()
@@ -62,7 +68,7 @@ def test_the_indexes_are_those_that_reconcile_and_operators_read() -> None:
     assert [index["IndexName"] for index in indexes] == [keys.UNSETTLED_INDEX, keys.HELD_INDEX]
 
 
-@pytest.mark.parametrize("name", ["HoldersTable", "ServersTable"])
+@pytest.mark.parametrize("name", ["HoldersTable", "ServersTable", "HistoryTable"])
 def test_items_with_an_end_expire(name: str) -> None:
     assert TABLES[name]["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.capacity_claims.api import models
-from tools.openapi import creating, paging
+from tools.openapi import creating, events, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText, in_header, in_path, in_query
 
 _CLAIMS: Final = "Capacity Claims"
@@ -183,6 +183,7 @@ CAPACITY_CLAIMS: Final = ApiText(
     tags={_CLAIMS: "Standing claims of single instances over zones in order of preference."},
     parameters=_PARAMETERS,
     errors=_ERRORS,
+    schema_names=events.SCHEMA_NAMES,
     operations={
         "create_capacity_claim": OperationText(
             tag=_CLAIMS,
@@ -260,6 +261,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),
         ),
+        "list_capacity_claim_events": events.of_claim(_CLAIMS, "claimIDParameter", "organizationIdHeader"),
         "update_capacity_claim": OperationText(
             tag=_CLAIMS,
             summary="Update capacity claim",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.placements.api import models
-from tools.openapi import creating, placement_servers
+from tools.openapi import creating, events, placement_servers
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 from tools.openapi.reservation_errors import ERRORS
 from tools.openapi.reservation_examples import CREATED, PLACEMENT_ID, RESERVATION_ID
@@ -66,6 +66,7 @@ PLACEMENTS: Final = ApiText(
     parameters={**PARAMETERS, **placement_servers.PARAMETERS},
     errors=ERRORS,
     schema_names={
+        **events.SCHEMA_NAMES,
         "Drift": "placementServerV2DriftState",
         "Health": "resourceHealthStatus",
         "Policy": "placementV2Policy",
@@ -89,6 +90,7 @@ PLACEMENTS: Final = ApiText(
         "list_placements": listed(
             _PLACEMENTS, "placement", _ONE, "reservationIDQueryParameter", "networkIDQueryParameter"
         ),
+        "list_placement_events": events.of_project(_PLACEMENTS, "placement", "placementIDParameter"),
         "get_placement": OperationText(
             tag=_PLACEMENTS,
             summary="Get placement",

@@ -7,7 +7,7 @@ from typing import Final
 
 from gpu_capacity.reservations.api import models
 from gpu_capacity.reservations.api.units import ReservationUnitRead
-from tools.openapi import creating, paging, unit_release
+from tools.openapi import creating, events, paging, unit_release
 from tools.openapi import reservation_examples as examples
 from tools.openapi.description import Answer, ApiText, Json, OperationText, in_path, repeated
 from tools.openapi.reservation_errors import ERRORS
@@ -96,6 +96,7 @@ RESERVATIONS: Final = ApiText(
     parameters=PARAMETERS,
     errors=ERRORS,
     schema_names={
+        **events.SCHEMA_NAMES,
         "Architecture": "hostArchitectureV2",
         "GpuVendor": "gpuVendorV2",
         "Health": "resourceHealthStatus",
@@ -122,6 +123,7 @@ RESERVATIONS: Final = ApiText(
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),
         ),
+        "list_reservation_events": events.of_project(_RESERVATIONS, "reservation", "reservationIDParameter"),
         "delete_reservation": OperationText(
             tag=_RESERVATIONS,
             summary="Delete reservation",

@@ -7,7 +7,7 @@ from typing import Final
 from gpu_capacity.accounts.api import models as accounts
 from gpu_capacity.vms.api import models
 from gpu_capacity.vms.api.error_models import DetailRead
-from tools.openapi import creating
+from tools.openapi import creating, events
 from tools.openapi import vm_examples as examples
 from tools.openapi.description import (
     Answer,
@@ -140,6 +140,7 @@ VMS: Final = ApiText(
     },
     parameters=_PARAMETERS,
     errors=_ERRORS,
+    schema_names=events.SCHEMA_NAMES,
     operations={
         "create_vm": OperationText(
             tag=_VMS,
@@ -168,6 +169,7 @@ VMS: Final = ApiText(
             errors=(401, 403, 422, 429, 500),
         ),
         "get_vm": _action("Get VM", "Shows one VM."),
+        "list_vm_events": events.of_vm(_VMS, *_OF_ONE),
         "start_vm": _action("Start VM", "Starts a stopped or interrupted VM on its node.", 400),
         "stop_vm": _action("Stop VM", "Stops a running VM; its disk stays.", 400),
         "destroy_vm": _action("Destroy VM", "Destroys a VM and its disk permanently."),

@@ -359,5 +359,9 @@ class WorkflowUnavailable(CapacityError):
     """A workflow execution could not be started, stopped or described."""
 
 
+class BusUnavailable(CapacityError):
+    """The bus, or the queue of what nobody could handle, did not take everything. Send all of it again."""
+
+
 class Misconfigured(CapacityError):
     """A setting is missing or malformed."""

@@ -145,3 +145,25 @@ class CapacityEvents(Protocol):
 
     def freed(self, zone: str) -> None:
         """Announce that hosts of a zone were released or added. Never raises."""
+
+
+class EventBus(Protocol):
+    """Tells others what happened to holders."""
+
+    def put(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Send CloudEvents, in their order.
+
+        Raises:
+            BusUnavailable: some were perhaps not taken. Send all of them again.
+        """
+
+
+class DeadLetters(Protocol):
+    """Keeps what cannot be handled, until somebody looks at it."""
+
+    def keep(self, letter: Mapping[str, Any]) -> None:
+        """Keep a letter, as JSON.
+
+        Raises:
+            BusUnavailable: it was perhaps not kept.
+        """

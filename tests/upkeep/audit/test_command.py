@@ -14,7 +14,7 @@ from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.upkeep.audit.findings import Kind
 from gpu_capacity.upkeep.audit.run import ADVICE
 from testkit.dynamodb import throttled, unreachable
-from testkit.world import HOLDERS, INVENTORY, SERVERS
+from testkit.world import TABLES
 from tests.upkeep.audit import planted, planted_servers
 from tests.upkeep.audit.scene import Scene
 from tools import audit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
-SETTINGS = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
+SETTINGS = TABLES
 
 
 class Functions:

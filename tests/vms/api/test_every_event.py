@@ -9,11 +9,13 @@ import pytest
 from gpu_capacity.accounts.api import models as account_models
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.history.api.models import VmEvent
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.runtime.apis.unmatched import VM_PREFIXES
 from gpu_capacity.vms.api import models
 from gpu_capacity.vms.api.error_models import DetailRead
 from testkit.handlers import sample_events
+from testkit.handlers.history_arrangements import tell
 from testkit.handlers.sample_events import REFUSED, refusals
 from testkit.handlers.vm_stage import SAMPLE_KEY, SAMPLE_VM, Stage
 from testkit.world import HOLDERS, ORGANIZATION
@@ -58,6 +60,12 @@ def vms(stage: Stage) -> None:
         assert stage.send("create_vm", "with_password").status == 201
 
 
+def told(stage: Stage) -> None:
+    """The account has a VM with a history."""
+    stage.with_vm()
+    tell(stage)
+
+
 def one_of_each(stage: Stage) -> None:
     """The account has a VM, an SSH key and an API key."""
     stage.with_vm().with_api_key()
@@ -91,6 +99,11 @@ CASES: Final[dict[str, dict[str, Case]]] = {
         "token_expired": (401, None, a_key),
     },
     "get_vm": {"found": (200, models.VmRead, a_vm)},
+    "list_vm_events": {
+        "all": (200, VmEvent, told),
+        "page": (200, VmEvent, told),
+        "cursor_malformed": (422, None, told),
+    },
     "destroy_vm": {"found": (200, models.VmRead, a_vm)},
     # A VM that is being created can be destroyed, but neither started nor stopped.
     "start_vm": {"found": (400, None, a_vm)},

@@ -27,6 +27,7 @@ holders     ORG#organization       APIKEYS#subject    how many API keys were mad
 holders     ORG#organization       REPEAT#digest      which holder a recent request created
 holders     APIKEY#digest          KEY                an API key: its account and scopes
 holders     VMS                    node#id            the roster: one entry for each VM, by node
+history     EVENTS#kind#org#id     EVENT#place        an event of a holder by time, which expires
 ==========  =====================  =================  =============================================
 
 ``SSHKEYS`` and ``APIKEYS`` have a digest of the subject in place of the subject.
@@ -59,6 +60,7 @@ API_KEY_PREFIX: Final = "APIKEY#"
 QUOTA_PREFIX: Final = "QUOTA#"
 REPEAT_PREFIX: Final = "REPEAT#"
 REGION_PREFIX: Final = "REGION#"
+EVENT_PREFIX: Final = "EVENT#"
 MAINTENANCE_PREFIX: Final = "MAINTENANCE#"
 HOST_PREFIX: Final = "HOST#"
 
@@ -279,6 +281,16 @@ def quota(organization_id: str, subject: str) -> Key:
 def recent_request(organization_id: str, digest: str) -> Key:
     """The item that says which holder a recent request created."""
     return _key(organization_partition(organization_id), REPEAT_PREFIX + digest)
+
+
+def events_partition(kind: str, organization_id: str, holder_id: str) -> str:
+    """The partition of the history of one holder. Ids of holders have one length, so no two are alike."""
+    return f"EVENTS#{kind}#{organization_id}#{holder_id}"
+
+
+def event(kind: str, organization_id: str, holder_id: str, place: str) -> Key:
+    """An event in the history of a holder."""
+    return _key(events_partition(kind, organization_id, holder_id), EVENT_PREFIX + place)
 
 
 def domain_attribute(position: int) -> str:

@@ -7,6 +7,7 @@ Both are checked before a handler gets the request.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from gpu_capacity.access import Permission
@@ -16,6 +17,28 @@ from gpu_capacity.http.operator_operations import OPERATOR_OPERATIONS
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
 CONNECT_SERVICE: Final = "/coreweave.inference.v1alpha1.CapacityClaimService"
 SERVERS: Final = "/api/v2/placements/{placementID}/servers"
+
+_events = partial(Operation, method="GET", once=("limit", "cursor"), shared="holder_events")
+_EVENTS: Final = (
+    _events(
+        "list_reservation_events",
+        path="/api/v2/reservations/{reservationID}/events",
+        permission=Permission.READ_RESERVATIONS,
+        repeated=("organizationID",),
+    ),
+    _events(
+        "list_placement_events",
+        path="/api/v2/placements/{placementID}/events",
+        permission=Permission.READ_PLACEMENTS,
+        repeated=("organizationID",),
+    ),
+    _events(
+        "list_capacity_claim_events",
+        path=f"{CLAIMS}/{{claimID}}/events",
+        permission=Permission.READ_CAPACITY_CLAIMS,
+    ),
+    _events("list_vm_events", path="/vms/{id}/events", permission=Permission.READ_VMS),
+)
 
 OPERATIONS: Final[dict[str, Operation]] = {
     operation.name: operation
@@ -177,6 +200,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
             Permission.OPERATE_PLACEMENTS,
             repeated=("organizationID",),
         ),
+        *_EVENTS,
         Operation("get_version", "GET", "/api/version", None, any_query=True),
         Operation(
             "create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS, once=("dryRun",)

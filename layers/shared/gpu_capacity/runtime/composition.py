@@ -28,11 +28,13 @@ from gpu_capacity.runtime.wiring import (
     fleet_store_of,
     fleet_sync_of,
     providers_of,
+    publisher_of,
     services_of,
 )
 
 if TYPE_CHECKING:
     from gpu_capacity.accounts.api.credentials import CredentialVerifier
+    from gpu_capacity.history.publish import Needs as Publishing
     from gpu_capacity.http.tokens import TokenVerifier
     from gpu_capacity.inventory.fleet.sync import SyncReport
     from gpu_capacity.ports import CapacityEvents
@@ -119,6 +121,18 @@ def credentials() -> CredentialVerifier:
     from gpu_capacity.accounts.api.credentials import CredentialVerifier  # noqa: PLC0415 - see above
 
     return CredentialVerifier(verifier(), services().accounts)
+
+
+@cache
+def publisher() -> Publishing:
+    """The collaborators of the function that reads the stream. Imported lazily: nothing else tells events."""
+    from gpu_capacity.adapters.event_bus import EventBridge, LetterQueue  # noqa: PLC0415 - see above
+    from gpu_capacity.history.event import SOURCE  # noqa: PLC0415 - see above
+
+    env = environment()
+    bus = EventBridge(client("events"), env.text("EVENT_BUS"), SOURCE)
+    letters = LetterQueue(client("sqs"), env.text("LETTERS_QUEUE_URL"))
+    return publisher_of(env, edges(), bus, letters)
 
 
 def synchronize() -> SyncReport:

@@ -148,7 +148,7 @@ def task_function(name: str, step: Step) -> LambdaHandler:
     def handler(event: dict[str, Any], _context: Any) -> Any:
         return step(composition.services(), event)
 
-    return _observed(name, handler)
+    return observed(name, handler)
 
 
 def steps_function(name: str, steps: Mapping[str, Step]) -> LambdaHandler:
@@ -179,7 +179,7 @@ def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
     def handler(_event: dict[str, Any], _context: Any) -> Any:
         return run()
 
-    return _observed(name, handler)
+    return observed(name, handler)
 
 
 def _http_handler(
@@ -219,7 +219,7 @@ def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[st
         )
         return answered
 
-    return _observed(name, handler)
+    return observed(name, handler)
 
 
 def _sent(reply: Reply, trace_id: str) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
     return reply
 
 
-def _observed(name: str, handler: LambdaHandler) -> LambdaHandler:
+def observed(name: str, handler: LambdaHandler) -> LambdaHandler:
     """A handler with logs, metrics and traces, which arms the deadline of each invocation."""
 
     @cache

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gpu_capacity.accounts.store import AccountStore
     from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.deadline import Deadline
+    from gpu_capacity.history.store import HistoryStore
     from gpu_capacity.holders.held import HeldIndex
     from gpu_capacity.holders.limits import Limits
     from gpu_capacity.holders.quota_store import QuotaStore
@@ -50,6 +51,7 @@ class Services:
     held: HeldIndex
     watch: WatchStore
     fault_reports: FaultReportStore
+    history: HistoryStore
     quotas: QuotaStore
     repeats: RepeatStore
     accounts: AccountStore

@@ -127,10 +127,11 @@ class TableNames:
 
     inventory: str
     holders: str
+    history: str
 
     @classmethod
     def read(cls, environment: Environment) -> TableNames:
-        """Read ``INVENTORY_TABLE`` and ``HOLDERS_TABLE``.
+        """Read ``INVENTORY_TABLE``, ``HOLDERS_TABLE`` and ``HISTORY_TABLE``.
 
         Raises:
             Misconfigured: one of them is absent.
@@ -138,4 +139,5 @@ class TableNames:
         return cls(
             inventory=environment.text("INVENTORY_TABLE"),
             holders=environment.text("HOLDERS_TABLE"),
+            history=environment.text("HISTORY_TABLE"),
         )

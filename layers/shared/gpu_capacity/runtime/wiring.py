@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from gpu_capacity.accounts.store import AccountStore
     from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
+    from gpu_capacity.history.publish import Needs as Publishing
+    from gpu_capacity.history.store import HistoryStore
     from gpu_capacity.holders.held import HeldIndex
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
         Background,
         CapacityEvents,
         Clock,
+        DeadLetters,
+        EventBus,
         FleetFeed,
         Ids,
         Pause,
@@ -63,6 +67,17 @@ if TYPE_CHECKING:
 
 
 SECONDS_A_DAY: Final = 86_400
+HISTORY_DAYS: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """What turns the stream of the holders table into events works with: see ``history.publish``."""
+
+    history: HistoryStore
+    bus: EventBus
+    letters: DeadLetters
+    telemetry: Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +131,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         held=lazy(lambda: _held_index(database, tables)),
         fault_reports=lazy(lambda: _fault_report_store(database, tables)),
         watch=lazy(lambda: _watch_store(database, tables)),
+        history=lazy(lambda: _history_store(env, database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
         repeats=lazy(lambda: _repeat_store(database, tables)),
         quarantine=lazy(lambda: _quarantine(database, tables, edges)),
@@ -198,6 +214,16 @@ def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmPr
     store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause, edges.clock), tables, edges.pause)
     asked = Providers(*providers, edges.pause)
     return Audit(store, asked, edges.telemetry, edges.clock, edges.pause)
+
+
+def publisher_of(env: Environment, edges: Edges, bus: EventBus, letters: DeadLetters) -> Publishing:
+    """The collaborators of the function that reads the stream of the holders table.
+
+    Raises:
+        Misconfigured: a setting is missing or malformed.
+    """
+    history = _history_store(env, _database(edges), TableNames.read(env))
+    return Publisher(history, bus, letters, edges.telemetry)
 
 
 def providers_of(env: Environment, edges: Edges) -> tuple[HostProvider, VmProvider]:
@@ -301,6 +327,13 @@ def _held_index(database: Database, tables: TableNames) -> HeldIndex:
     from gpu_capacity.holders.held import HeldIndex  # noqa: PLC0415 - see above
 
     return HeldIndex(database, tables.holders)
+
+
+def _history_store(env: Environment, database: Database, tables: TableNames) -> HistoryStore:
+    from gpu_capacity.history.store import HistoryStore  # noqa: PLC0415 - see above
+
+    days = env.whole("HISTORY_DAYS", HISTORY_DAYS, least=1)
+    return HistoryStore(database, tables.history, days * SECONDS_A_DAY)
 
 
 def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, int]) -> QuotaStore:

@@ -1,0 +1,1 @@
+"""The history of a holder in the APIs."""

@@ -487,6 +487,44 @@ class Methods(ABC):
         )
         return cast("list[models.TopologyRegion]", answer)
 
+    def list_network_paths(
+        self,
+        *,
+        organization: str | None = None,
+        region: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> models.NetworkPaths:
+        """List network paths.
+
+        Lists the hosts that the organization has in a region, as far as the caller may read it, with
+        their way through the network: what NVIDIA topograph reads. In order of pods, positions and slots.
+        A client goes on with the offset that it has reached until a page is empty. Needs the permission
+        `topology:read`.
+        """
+        answer = self._call(
+            "listNetworkPaths",
+            {"X-Organization": organization, "X-Region": region, "limit": limit, "offset": offset},
+        )
+        return cast("models.NetworkPaths", answer)
+
+    def list_instance_names(
+        self,
+        *,
+        organization_id: str | None = None,
+        region_id: str | None = None,
+    ) -> list[models.InstanceName]:
+        """List instance names.
+
+        Lists the same hosts with the names that schedulers know them by: the hostname of the server that
+        a placement has there, else the name of the host. Needs the permission `topology:read`.
+        """
+        answer = self._call(
+            "listInstanceNames",
+            {"organizationID": organization_id, "regionID": region_id},
+        )
+        return cast("list[models.InstanceName]", answer)
+
     def create_capacity_claim(
         self,
         body: models.CreateCapacityClaimRequest,

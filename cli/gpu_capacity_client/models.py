@@ -410,6 +410,33 @@ PlacementV2UpdateStrategyType: TypeAlias = Literal['Manual', 'RollingUpdate']
 PlacementV2WhenUnsatisfiable: TypeAlias = Literal['fail', 'bestEffort']
 
 
+class InstanceNameMetadata(TypedDict):
+    """
+    Id and name of a host.
+    """
+
+    id: str
+    name: str
+
+
+class NetworkPath(TypedDict):
+    """
+    A host and its way through the network.
+    """
+
+    instance_id: str
+    network_node_path: list[str]
+    block_id: NotRequired[str]
+
+
+class NetworkPaths(TypedDict):
+    """
+    A page of hosts. An empty one is the last.
+    """
+
+    results: list[NetworkPath]
+
+
 class TopologyReservationUnit(TypedDict):
     """
     A unit of a reservation. It is occupied if a placement has one of its hosts.
@@ -1109,6 +1136,14 @@ class PlacementV2UpdateStrategy(TypedDict):
 
     type: PlacementV2UpdateStrategyType
     rollingUpdate: NotRequired[PlacementV2RollingUpdate]
+
+
+class InstanceName(TypedDict):
+    """
+    A host by the name that a scheduler knows it by.
+    """
+
+    metadata: InstanceNameMetadata
 
 
 class TopologyHost(TypedDict):

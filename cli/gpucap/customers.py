@@ -44,6 +44,7 @@ SERVERS: Final[Columns] = {
     "HOST IS": "status.hostReadiness",
     "WHERE": "status.topologyPath",
 }
+PATHS: Final[Columns] = {"HOST": "instance_id", "PATH": "network_node_path", "BLOCK": "block_id"}
 CLAIMS: Final[Columns] = {
     "ID": "spec.id",
     "NAME": "spec.name",
@@ -160,7 +161,11 @@ NOUNS: Final[Mapping[str, Noun]] = {
     ),
     "topology": Noun(
         "Which of your hosts are next to which.",
-        {"get": Verb("getOrganizationTopology")},
+        {
+            "get": Verb("getOrganizationTopology"),
+            "paths": Verb("listNetworkPaths", columns=PATHS, rows="results"),
+            "names": Verb("listInstanceNames", columns={"HOST": "metadata.id", "NAME": "metadata.name"}),
+        },
     ),
     "claims": Noun(
         "Capacity claims: single hosts over zones; what does not fit waits.",

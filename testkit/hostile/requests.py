@@ -22,7 +22,7 @@ from testkit.hostile.service import (
     placement_body,
     reservation_body,
 )
-from testkit.world import ORGANIZATION
+from testkit.world import ORGANIZATION, REGION
 
 SERVERS: Final = f"{PLACEMENTS}/placement of owner/servers"
 IN_ORGANIZATION: Final = (("organizationID", ORGANIZATION),)
@@ -69,6 +69,10 @@ ASKS: Final[dict[str, Ask]] = {
     "list_reservation_units": Ask("GET", UNITS),
     "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
     "get_organization_topology": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/topology"),
+    "list_network_paths": Ask(
+        "GET", "/v1/topology", headers=(("x-organization", ORGANIZATION), ("x-region", REGION))
+    ),
+    "list_instance_names": Ask("GET", "/v2/instances", query=(*IN_ORGANIZATION, ("regionID", REGION))),
     "list_reservation_quotas": Ask("GET", "/api/v2/quotas"),
     "create_placement": Ask("POST", PLACEMENTS, json.dumps(placement_body())),
     "create_placement (dry run)": Ask(
@@ -131,6 +135,8 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_organization_reservation_units": (200, 200, 403, 200, 200),
     "get_organization_topology": (200, 200, 403, 200, 200),
+    "list_network_paths": (200, 200, 403, 200, 200),
+    "list_instance_names": (200, 200, 403, 200, 200),
     "list_reservation_quotas": (200, 200, 200, 200, 200),
     "create_placement": (202, 404, 404, 403, 403),
     "create_placement (dry run)": (200, 404, 404, 403, 403),

@@ -14,7 +14,8 @@ from gpu_capacity.http.operations import CLAIMS, OPERATIONS
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 OPENAPI: Final = json.loads((DOCS / "openapi.json").read_text("utf-8"))["paths"]
-PAGES: Final = {
+PAGES: Final[dict[str, str | tuple[str, ...]]] = {
+    "slurm.md": ("/v1/topology", "/v2/instances"),
     "placements.md": "/api/v2/placements",
     "reservations.md": "/api/",
     "capacity-claims.md": CLAIMS,

@@ -16,7 +16,7 @@ from tests.functional.case import ok as _ok
 from tests.functional.history_cases import HISTORY_CASES
 from tests.functional.operator_cases import OPERATOR_CASES
 from tests.functional.placement_contract import PLACEMENT, PLACEMENT_SERVER
-from tests.functional.topology_contract import TOPOLOGY
+from tests.functional.topology_contract import INSTANCE_NAMES, NETWORK_PATHS, TOPOLOGY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,8 @@ _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unk
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
 _TOPOLOGY: Final = "get_organization_topology"
 _QUOTAS: Final = "list_reservation_quotas"
+_PATHS, _NAMES = "list_network_paths", "list_instance_names"
+TOPOGRAPH: Final = ("/v1/topology", "/v2/instances")
 _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
 
@@ -63,7 +65,7 @@ def _refusals() -> Iterator[ApiCase]:
     """What every operation refuses."""
     errors = {401: "access_denied", 403: "forbidden", 404: "not_found"}
     for operation in OPERATIONS.values():
-        if operation.path.startswith(("/api/", OPERATOR)):
+        if operation.path.startswith(("/api/", OPERATOR, *TOPOGRAPH)):
             for case in refusals(operation.name):
                 status = REFUSED[case]
                 yield _no(
@@ -100,6 +102,20 @@ API_CASES: Final = (
     _no(_CREATE, "full", 403, "forbidden", after=given.sample_with_quota_of_one),
     _no(_CREATE, "idempotency_key_reused", 409, "conflict"),
     _no(_CREATE, "capacity_insufficient", 507, "server_error"),
+    _ok(_PATHS, "all", NETWORK_PATHS),
+    _ok(_PATHS, "all", NETWORK_PATHS, after=given.placed),
+    _ok(_PATHS, "page", NETWORK_PATHS),
+    _ok(_PATHS, "by_operator", NETWORK_PATHS),
+    _no(_PATHS, "organization_of_others", 403, "forbidden"),
+    _no(_PATHS, "region_unknown", 404, "not_found"),
+    _no(_PATHS, "headers_missing", 400, "invalid_request"),
+    _no(_PATHS, "limit_malformed", 400, "invalid_request"),
+    _ok(_NAMES, "all", INSTANCE_NAMES),
+    _ok(_NAMES, "all", INSTANCE_NAMES, after=given.placed),
+    _ok(_NAMES, "by_operator", INSTANCE_NAMES),
+    _no(_NAMES, "organization_of_others", 403, "forbidden"),
+    _no(_NAMES, "region_unknown", 404, "not_found"),
+    _no(_NAMES, "region_missing", 400, "invalid_request"),
     _ok(_GET, "found", contract.RESERVATION),
     _ok(_GET, "found", contract.RESERVATION, after=given.provisioned),
     _ok(_GET, "found", contract.RESERVATION, after=given.failed),

@@ -33,6 +33,8 @@ CASES = {
     "list_reservation_units": "all",
     "list_organization_reservation_units": "all",
     "get_organization_topology": "all",
+    "list_network_paths": "all",
+    "list_instance_names": "all",
     "list_reservation_quotas": "all",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tests.functional.contract import RESERVATION
-from tests.functional.contract_words import TEXT, full, many, record
+from tests.functional.contract_words import TEXT, exact, full, many, record
 from tests.functional.placement_contract import PLACEMENT, PLACEMENT_SERVER
 
 _REF: Final = {"type": "string", "minLength": 1}
@@ -24,6 +24,22 @@ TOPOLOGY_HOST: Final[dict[str, Any]] = {
     },
     "dependentRequired": {"reservationUnitRef": ["reservationRef"], "reservationRef": ["reservationUnitRef"]},
 }
+
+NETWORK_PATHS: Final = exact(
+    results=many(
+        {
+            "type": "object",
+            "required": ["instance_id", "network_node_path"],
+            "properties": {
+                "instance_id": _REF,
+                "network_node_path": {"type": "array", "items": _REF, "minItems": 1, "maxItems": 3},
+                "block_id": _REF,
+            },
+            "additionalProperties": False,
+        }
+    )
+)
+INSTANCE_NAMES: Final = many(exact(metadata=exact(id=_REF, name=_REF)))
 
 TOPOLOGY_DOMAIN: Final = record("id hosts", id=_REF, name=TEXT, hosts=many(TOPOLOGY_HOST))
 

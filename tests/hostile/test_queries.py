@@ -12,7 +12,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from testkit.hostile.requests import ASKS
 from testkit.hostile.service import ABSENT, Ask
 from testkit.hostile.vm_requests import VM_ASKS
-from testkit.world import PROJECT
+from testkit.world import ORGANIZATION, PROJECT
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer
@@ -26,7 +26,9 @@ SECRET: Final = "hunter2-do-not-repeat"
 def _ask(service: VmService, name: str, *query: tuple[str, str]) -> Ask:
     ask = ALL[name]
     path = "/".join(service.ids.get(p, ABSENT) if " of " in p else p for p in ask.path.split("/"))
-    return replace(ask.to(path), query=query)
+    sent = {parameter for parameter, _ in query}
+    needed = tuple(one for one in ask.query if one[0] not in sent)
+    return replace(ask.to(path), query=(*needed, *query))
 
 
 def _entitled(name: str) -> str:
@@ -81,6 +83,7 @@ GOOD: Final = {
     "offset": "0",
     "gpu_type": "5090",
     "gpu_count": "2",
+    "organizationID": ORGANIZATION,
     "regionID": "uk-lon-1",
     "accelerator": "GB300",
     "unit": "NVL72",

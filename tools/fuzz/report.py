@@ -49,6 +49,8 @@ tests, the fuzzing and the load run fail where a right is missing (`tests/e2e/te
 
 APIS: Final = {
     "/api/": "reservations",
+    "/v1/topology": "reservations",
+    "/v2/instances": "reservations",
     "/v1alpha1/": "capacity claims",
     "/operator/": "operators",
     "/": "VM rental",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.topology.api.models import TopologyRegionRead
-from tools.openapi.description import Answer, ApiText, Json, OperationText, in_query
+from gpu_capacity.topology.api.paths import InstanceNameRead, NetworkPathsRead
+from tools.openapi.description import Answer, ApiText, Json, OperationText, in_header, in_query
 from tools.openapi.placements import PLACEMENTS
 from tools.openapi.reservation_errors import ERRORS
 from tools.openapi.reservation_examples import RESERVATION, RESERVATION_ID, TOPOLOGY_HASH, UNIT_ID
@@ -25,6 +26,18 @@ _PARAMETERS: Final[dict[str, Json]] = {
     "topologyReservationIDQueryParameter": in_query(
         "reservationID", "Shows one reservation and what stands on it only in overlays."
     ),
+}
+
+_TOPOGRAPH: Final[dict[str, Json]] = {
+    "topographOrganization": in_header("X-Organization", "The organization.") | {"required": True},
+    "topographRegion": in_header("X-Region", "The region.") | {"required": True},
+    "topographLimit": in_query(
+        "limit", "The most hosts of the page, which may be shorter.", type="integer", minimum=1
+    ),
+    "topographOffset": in_query("offset", "How many hosts to skip.", type="integer", minimum=0),
+    "topographOrganizationIDQueryParameter": in_query("organizationID", "The organization.")
+    | {"required": True},
+    "topographRegionIDQueryParameter": in_query("regionID", "The region.") | {"required": True},
 }
 
 
@@ -68,9 +81,15 @@ _PROJECTION: Final[Json] = {
     },
 }
 
+_NETWORK_PATH: Final[Json] = {
+    "instance_id": _HOST,
+    "network_node_path": ["uk-lon-1", "ec615f9f" * 4, "61ab9a93" * 4],
+    "block_id": "61ab9a93" * 4,
+}
+
 TOPOLOGY: Final = ApiText(
     tags={_TOPOLOGY: "Pods, domains and hosts as an organization sees them, and what it has there."},
-    parameters=_PARAMETERS,
+    parameters=_PARAMETERS | _TOPOGRAPH,
     errors=ERRORS,
     schema_names={**RESERVATIONS.schema_names, **PLACEMENTS.schema_names},
     operations={
@@ -90,6 +109,33 @@ TOPOLOGY: Final = ApiText(
                 )
             },
             errors=(400, 401, 403, 500),
-        )
+        ),
+        "list_network_paths": OperationText(
+            tag=_TOPOLOGY,
+            summary="List network paths",
+            description="Lists the hosts that the organization has in a region, as far as the caller may "
+            "read it, with their way through the network: what NVIDIA topograph reads. In order of pods, "
+            "positions and slots. A client goes on with the offset that it has reached until a page is "
+            "empty.",
+            parameters=("topographOrganization", "topographRegion", "topographLimit", "topographOffset"),
+            answers={200: Answer("A page of hosts.", NetworkPathsRead, example={"results": [_NETWORK_PATH]})},
+            errors=(400, 401, 403, 404, 500),
+        ),
+        "list_instance_names": OperationText(
+            tag=_TOPOLOGY,
+            summary="List instance names",
+            description="Lists the same hosts with the names that schedulers know them by: the hostname of "
+            "the server that a placement has there, else the name of the host.",
+            parameters=("topographOrganizationIDQueryParameter", "topographRegionIDQueryParameter"),
+            answers={
+                200: Answer(
+                    "The hosts.",
+                    InstanceNameRead,
+                    many=True,
+                    example=[{"metadata": {"id": _HOST, "name": "workers-0"}}],
+                )
+            },
+            errors=(400, 401, 403, 404, 500),
+        ),
     },
 )

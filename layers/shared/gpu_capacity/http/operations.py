@@ -108,6 +108,16 @@ OPERATIONS: Final[dict[str, Operation]] = {
             once=("regionID", "accelerator", "unit", "projectID", "reservationID"),
         ),
         Operation(
+            "list_network_paths", "GET", "/v1/topology", Permission.READ_TOPOLOGY, once=("limit", "offset")
+        ),
+        Operation(
+            "list_instance_names",
+            "GET",
+            "/v2/instances",
+            Permission.READ_TOPOLOGY,
+            once=("organizationID", "regionID"),
+        ),
+        Operation(
             "list_reservation_quotas",
             "GET",
             "/api/v2/quotas",

@@ -42,6 +42,8 @@ ANSWER_SECONDS: Final = 1.0
 _ORGANIZATION: Final = "organizationID"
 """The parameter that names organizations, of a query or a path."""
 
+_ORGANIZATION_HEADERS: Final = ("x-organization-id", "x-organization")
+
 
 class Verifier(Protocol):
     """Verifies the credentials of one API."""
@@ -82,7 +84,10 @@ def api_function(
     def answer(request: ProxyRequest, involved: Involved) -> Reply:
         services = composition.services()
         caller = (verifier or composition.verifier)().verify(request.headers.get("authorization"))
-        named = (request.headers.get("x-organization-id"), request.path_parameters.get(_ORGANIZATION))
+        named = (
+            *map(request.headers.get, _ORGANIZATION_HEADERS),
+            request.path_parameters.get(_ORGANIZATION),
+        )
         involved.note(caller, *named, *request.query.get(_ORGANIZATION, ()))
         caller.require(permission)
         operation.check_query(request.query)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gpu_capacity.http.request_counts import Limits
     from gpu_capacity.runtime.services import Services
 
-_NAMED_IN_HEADER: Final = "x-organization-id"
+_NAMED_IN_HEADERS: Final = ("x-organization-id", "x-organization")
 _NAMED_IN_URL: Final = "organizationID"
 
 
@@ -55,6 +55,5 @@ def _organizations(call: Call[Services]) -> frozenset[str]:
     named = set(call.query.get(_NAMED_IN_URL, ()))
     if _NAMED_IN_URL in call.path_parameters:
         named.add(call.path_parameters[_NAMED_IN_URL])
-    if _NAMED_IN_HEADER in call.headers:
-        named.add(call.headers[_NAMED_IN_HEADER])
+    named.update(call.headers[header] for header in _NAMED_IN_HEADERS if header in call.headers)
     return frozenset(named) if len(named) == 1 and named <= own else own

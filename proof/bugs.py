@@ -13,6 +13,7 @@ from proof import (
     bugs_of_audits,
     bugs_of_bookings,
     bugs_of_moves,
+    bugs_of_maintenances,
     bugs_of_placements,
     bugs_of_promises,
     bugs_of_reservations,
@@ -28,6 +29,7 @@ BUGS: Final = (
     *bugs_of_all_kinds.BUGS,
     *bugs_of_placements.BUGS,
     *bugs_of_vms.BUGS,
+    *bugs_of_maintenances.BUGS,
     *bugs_of_promises.BUGS,
     *bugs_of_audits.BUGS,
 )

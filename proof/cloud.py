@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from proof.turns import Actor
 
 SKEW_SECONDS_MAX: Final = 20
+MAINTENANCE_NOTICE_SECONDS: Final = 45
 DELIVERIES_MAX: Final = 3
 """How often the platform tries an asynchronous invocation."""
 
@@ -106,6 +107,7 @@ def _settings(profile: Profile) -> Variables:
         "PROVISIONING_SECONDS_MAX": PROVISIONING_SECONDS_MAX,
         "TEARDOWN_SECONDS_MAX": TEARDOWN_SECONDS_MAX,
         "RECONCILE_GRACE_SECONDS": profile.grace_seconds,
+        "MAINTENANCE_NOTICE_SECONDS": MAINTENANCE_NOTICE_SECONDS,
         "VM_NOTICE_SECONDS": profile.notice_seconds,
         "VM_START_SECONDS_MAX": profile.start_seconds_max,
     }

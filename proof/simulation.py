@@ -20,6 +20,7 @@ from proof.faults import CALM, Kind
 from proof.fleet import REGIONS, Fleet
 from proof.ledger import Ledger
 from proof.lost_records import after_losses
+from proof.maintenances import Maintenances
 from proof.outcome import outcome_of
 from proof.placements import Placements
 from proof.profiles import draw_profile
@@ -76,7 +77,8 @@ class Simulation:
             Terms(self.profile.notice_seconds, 2 * SKEW_SECONDS_MAX if self.profile.skewed else 0),
         )
         self.ledger.adopt(self.cloud.db.dump())
-        self.cloud.db.watch(self.ledger)
+        self.maintenances = Maintenances(self.cloud, self.ledger)
+        self.cloud.db.watch(self.maintenances.follow)
         self.office = Office(self.cloud, self.ledger, self.tell)
         self.apis: tuple[Api, ...] = (
             Reservations(),
@@ -92,6 +94,7 @@ class Simulation:
         self.chaos()
         self.cloud.heal()
         self.fleet.repair()
+        self.maintenances.end(self.go_on)
         self._settle()
         self._look()
         self._check("after everything settled")
@@ -183,6 +186,7 @@ class Simulation:
             turns.spawn(
                 "audit", partial(self.cloud.endure, self._audit), self.draw.randrange(profile.chaos_ms)
             )
+        self.maintenances.begin()
         turns.run(self.cloud.clock.now_ms() + profile.chaos_ms)
 
     def _live(self, who: Tenant) -> None:
@@ -348,7 +352,8 @@ class Simulation:
             self.tell(f"at the end {owned} is owned")
         if servers := self.ledger.living_servers():
             self.tell(f"at the end there are servers {servers}")
-        if left := [key for key, record in self.ledger.records.items() if not record.ended]:
+        alive = [key for key, record in self.ledger.records.items() if not record.ended]
+        if left := [*alive, *self.maintenances.rules.leftovers()]:
             self.tell(f"at the end there are {left}")
 
     def _a_day_later(self) -> None:

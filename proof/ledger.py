@@ -120,8 +120,6 @@ class Ledger:
         self.effects: list[Effect | Observed] = []
         self._moves = MoveRules(work, tell)
         self.existed, self.asked_to_end = self._moves.existed, self._moves.asked_to_end
-        self.sold: Callable[[PodKey, Hardware], Hardware] = lambda _pod, hardware: hardware
-        """What of a pod's hardware is for sale as far as something else decides that."""
         self.writes = 0
         self._adopts = False
         self._owners: dict[PodKey, dict[int, dict[str, int]]] = {}
@@ -218,7 +216,7 @@ class Ledger:
         before = self.hardware.get(pod)
         self.hardware[pod] = hardware
         self.placements.note_hardware(pod, hardware)
-        self.effects.append(Observed(self._now_tick, pod, self.sold(pod, hardware)))
+        self.effects.append(Observed(self._now_tick, pod, hardware))
         if before is not None and hardware.version <= before.version:
             self._tell(f"{pod}: version {before.version} became {hardware.version}")
         for position in hardware.slots:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from testkit.items import WHOLE, gpus_of, owners_of
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from testkit.dynamodb.storage import Change
-    from testkit.items import Hardware, Item, PodKey
+    from testkit.items import Item, PodKey
 
 
 class MaintenanceRules:
@@ -62,21 +61,6 @@ class MaintenanceRules:
                 self._note_inventory(key, after)
             elif table == SERVERS:
                 self._note_servers(key, after)
-
-    def sold(self, pod: PodKey, hardware: Hardware) -> Hardware:
-        """A pod's hardware without what its shape keeps off."""
-        closed = self._closed.get(pod, {})
-        if not closed:
-            return hardware
-        slots = {
-            position: {
-                slot: (host, serves and not closed.get(position, 0) & gpus_of(1 << slot))
-                for slot, (host, serves) in hosts.items()
-            }
-            for position, hosts in hardware.slots.items()
-        }
-        whole = {position for position, mask in closed.items() if mask == WHOLE}
-        return replace(hardware, slots=slots, cordoned=hardware.cordoned | whole)
 
     def leftovers(self) -> Iterator[str]:
         """What is left of maintenances although all are over."""

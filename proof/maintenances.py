@@ -60,7 +60,6 @@ class Maintenances:
         skew = 2 * SKEW_SECONDS_MAX if self.cloud.profile.skewed else 0
         self.rules = MaintenanceRules(self.cloud.clock.now, self.cloud.tell, MAINTENANCE_NOTICE_SECONDS, skew)
         self.rules(adopted(self.cloud.db.dump()))
-        self.ledger.sold = self.rules.sold
 
     def follow(self, changes: list[Change]) -> None:
         """See ``MemoryDynamoDB.watch``."""

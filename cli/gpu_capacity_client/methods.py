@@ -1278,6 +1278,22 @@ class Methods(ABC):
         )
         return cast("list[models.OperatorFaultReport]", answer)
 
+    def get_pod_drain(
+        self,
+        region_id: str,
+        pod_id: str,
+    ) -> models.Drain:
+        """Get the drain of a pod.
+
+        Shows who is still in a pod, since when, and until when if known. Cordon the pod so that the list
+        empties. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "getPodDrain",
+            {"regionID": region_id, "podID": pod_id},
+        )
+        return cast("models.Drain", answer)
+
     def list_maintenances(
         self,
         *,

@@ -991,6 +991,21 @@ class Quarantine(TypedDict):
     evidence: NotRequired[str]
 
 
+class Tenant(TypedDict):
+    """
+    A holder that has some of the hosts.
+    """
+
+    kind: HolderKind
+    id: str
+    organizationId: str
+    status: str
+    since: str
+    until: NotRequired[str]
+    allowedTime: NotRequired[str]
+    hosts: list[str]
+
+
 class UnsettledHolder(TypedDict):
     """
     A holder with work to do for it, and what it waits for.
@@ -1355,6 +1370,16 @@ class HolderDetail(TypedDict):
     parts: list[HolderPart]
 
 
+class Impact(TypedDict):
+    """
+    How many hosts something is about, how many of them are free, and who has the others.
+    """
+
+    hostCount: int
+    freeHostCount: int
+    holders: list[Tenant]
+
+
 class Maintenance(TypedDict):
     """
     A maintenance to plan.
@@ -1397,6 +1422,7 @@ class MaintenanceDetailRead(TypedDict):
     force: NotRequired[MaintenanceForce]
     permits: list[MaintenancePermit]
     overTime: NotRequired[str]
+    impact: NotRequired[Impact]
     hosts: list[MaintainedHost]
 
 
@@ -1417,6 +1443,7 @@ class MaintenanceRead(TypedDict):
     force: NotRequired[MaintenanceForce]
     permits: list[MaintenancePermit]
     overTime: NotRequired[str]
+    impact: NotRequired[Impact]
 
 
 class MapDomain(TypedDict):
@@ -1539,6 +1566,18 @@ class CordonChange(TypedDict):
 
     cordons: list[CordonRead]
     podsWritten: int
+
+
+class Drain(TypedDict):
+    """
+    A pod that is to be empty.
+    """
+
+    regionId: str
+    podId: str
+    cordon: NotRequired[CordonRead]
+    empty: bool
+    impact: Impact
 
 
 class PlacementV2Create(TypedDict):

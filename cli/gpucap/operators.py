@@ -151,6 +151,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
                 },
             ),
             "cancel": Verb("cancelMaintenance"),
+            "drain": Verb("getPodDrain"),
         },
         panel=OPERATORS,
     ),

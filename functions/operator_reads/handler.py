@@ -5,6 +5,7 @@ from gpu_capacity.operations.api import (
     cordons,
     fault_reports,
     holders,
+    impact,
     maintenances,
     quotas,
     region_map,
@@ -24,6 +25,7 @@ lambda_handler = operator_function(
     list_operator_api_keys=api_keys.show_keys,
     list_cordons=cordons.show_cordons,
     list_fault_reports=fault_reports.show_fault_reports,
+    get_pod_drain=impact.show_drain,
     list_maintenances=maintenances.show_all,
     get_maintenance=maintenances.show,
 )

@@ -54,6 +54,7 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     ),
     "lift_quarantine": Ask("DELETE", f"{REGIONS}/quarantines/pod2-rack01-tray00"),
     "list_fault_reports": Ask("GET", f"{OPERATOR}/fault-reports"),
+    "get_pod_drain": Ask("GET", f"{OPERATOR}/regions/{REGION}/pods/pod2/drain"),
     "list_maintenances": Ask("GET", MAINTENANCES),
     "get_maintenance": Ask("GET", f"{MAINTENANCES}/{ABSENT}"),
     "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),

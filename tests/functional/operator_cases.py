@@ -93,6 +93,7 @@ OPERATOR_CASES: Final = (
     no(_UNCORDON, "domain_without_pod", 400, "invalid_request"),
     ok("list_fault_reports", "all", contract.FAULT_REPORTS, after=given.sample),
     ok("list_fault_reports", "all", contract.FAULT_REPORTS, after=operated.fault_reported),
+    ok("get_pod_drain", "pod", contract.DRAIN, after=given.reserved),
     ok(_LIST, "all", contract.MAINTENANCES, after=given.sample),
     ok(_LIST, "all", contract.MAINTENANCES, after=operated.maintenance_planned),
     ok(_LIST, "filtered", contract.MAINTENANCES, after=operated.maintenance_open),

@@ -189,3 +189,29 @@ _KEY: Final[dict[str, Any]] = {
 API_KEY: Final = full(**_KEY)
 API_KEYS: Final = many(API_KEY)
 API_KEY_MADE: Final = full(key={"type": "string", "pattern": "^nv_[A-Za-z0-9_-]{43}$"}, **_KEY)
+
+IMPACT: Final = full(
+    hostCount=AMOUNT,
+    freeHostCount=AMOUNT,
+    holders=many(
+        record(
+            "kind id organizationId status since hosts",
+            kind=one_of("reservation", "placement", "capacityClaim", "vm"),
+            id=TEXT,
+            organizationId=TEXT,
+            status=TEXT,
+            since=TIME,
+            until=TIME,
+            allowedTime=TIME,
+            hosts=many(TEXT),
+        )
+    ),
+)
+DRAIN: Final = record(
+    "regionId podId empty impact",
+    regionId=TEXT,
+    podId=TEXT,
+    cordon=CORDON,
+    empty=FLAG,
+    impact=IMPACT,
+)

@@ -63,3 +63,34 @@ def test_a_change_moves_the_window_and_a_cancellation_ends_it(stage: Stage) -> N
 
     assert _get(stage)["status"] == "cancelled"
     assert stage.request_event("change_maintenance", "later").status == 409
+
+
+def test_a_dry_run_shows_who_has_the_hosts(stage: Stage) -> None:
+    given.servers_up(stage)
+    impact = stage.request_event("plan_maintenance", "dry_run").json["impact"]
+    assert impact["hostCount"] == 18
+
+    drained = stage.request_event("get_pod_drain", "pod").json
+
+    kinds = {holder["kind"] for holder in drained["impact"]["holders"]}
+    assert kinds == {"reservation", "placement"}
+    assert drained["empty"] is False
+    assert "cordon" not in drained
+    named = {holder["id"]: holder["hosts"] for holder in drained["impact"]["holders"]}
+    assert all(hosts == sorted(hosts) for hosts in named.values())
+
+
+def test_a_drain_empties_and_shows_its_cordon(stage: Stage) -> None:
+    given.inventory(stage)
+    drained = stage.request_event("get_pod_drain", "pod").json
+    impact = drained["impact"]
+    assert (drained["empty"], impact["holders"]) == (True, [])
+    assert impact["freeHostCount"] == impact["hostCount"] > 0
+
+
+def test_the_impact_of_a_maintenance_says_who_allowed_it(stage: Stage) -> None:
+    operated.maintenance_over_provisioned(stage)
+    assert stage.request_event("allow_reservation_maintenance", "allowed").status == 200
+    holders = _get(stage)["impact"]["holders"]
+    (mine,) = [holder for holder in holders if "allowedTime" in holder]
+    assert mine["kind"] == "reservation"

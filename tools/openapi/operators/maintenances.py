@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.inventory.maintenances import MaintenanceStatus
+from gpu_capacity.operations.api.impact import DrainRead
 from gpu_capacity.operations.api.maintenances import (
     MaintenanceBody,
     MaintenanceChangeBody,
@@ -15,6 +16,7 @@ from tools.openapi.description import Answer, Json, OperationText, in_path, in_q
 from tools.openapi.operators.tag import OPERATORS_TAG
 
 PARAMETERS: Final[dict[str, Json]] = {
+    "drainedPodIDParameter": in_path("podID", "The pod's id in the fleet document."),
     "maintenanceIDParameter": in_path("maintenanceID", "The maintenance's id."),
     "maintenanceRegionIDQueryParameter": repeated("regionID", "Only maintenances in one of these regions."),
     "maintenanceStatusQueryParameter": repeated(
@@ -56,7 +58,37 @@ _HOST: Final[Json] = {
     "serverStopped": False,
 }
 
+_IMPACT: Final[Json] = {
+    "hostCount": 18,
+    "freeHostCount": 0,
+    "holders": [
+        {
+            "kind": "reservation",
+            "id": "c345cf7a-84a0-408c-816c-8b95a4144643",
+            "organizationId": "a1b2c3d4-0000-4000-8000-000000000001",
+            "status": "provisioned",
+            "since": "2026-11-02T09:30:00Z",
+            "hosts": ["pod1-rack03-tray00"],
+        }
+    ],
+}
+
 OPERATIONS: Final = {
+    "get_pod_drain": OperationText(
+        tag=OPERATORS_TAG,
+        summary="Get the drain of a pod",
+        description="Shows who is still in a pod, since when, and until when if known. Cordon the pod "
+        "so that the list empties.",
+        parameters=("regionIDParameter", "drainedPodIDParameter"),
+        answers={
+            200: Answer(
+                "The drain.",
+                DrainRead,
+                example={"regionId": "us-tex-1", "podId": "pod1", "empty": False, "impact": _IMPACT},
+            )
+        },
+        errors=(400, 401, 403, 404, 500),
+    ),
     "list_maintenances": OperationText(
         tag=OPERATORS_TAG,
         summary="List maintenances",

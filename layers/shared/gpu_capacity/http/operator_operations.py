@@ -56,6 +56,7 @@ OPERATOR_OPERATIONS: Final = (
     _cordoning("set_quarantine", "POST", _QUARANTINES),
     _cordoning("lift_quarantine", "DELETE", f"{_QUARANTINES}/{{hostID}}"),
     _reading("list_fault_reports", "GET", f"{OPERATOR}/fault-reports", repeated=("regionID",)),
+    _reading("get_pod_drain", "GET", f"{_REGION}/pods/{{podID}}/drain"),
     _reading("list_maintenances", "GET", _MAINTENANCES, repeated=("regionID", "status")),
     _reading("get_maintenance", "GET", _MAINTENANCE),
     _maintaining("plan_maintenance", "POST", _MAINTENANCES, once=("dryRun",)),

@@ -11,14 +11,14 @@ from gpu_capacity.inventory.cordons import Cause, Cordon
 from gpu_capacity.operations.cordoning import CordonWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Protocol
 
-    from gpu_capacity.holders.roles import HasFleet, HasMaintenances, HasPause, HasTelemetry
+    from gpu_capacity.holders.roles import HasEvents, HasFleet, HasMaintenances, HasPause, HasTelemetry
     from gpu_capacity.inventory.cordons import Cordons, Target
     from gpu_capacity.inventory.maintenances import Maintenance
 
-    class Needs(HasFleet, HasMaintenances, HasPause, HasTelemetry, Protocol):
+    class Needs(HasEvents, HasFleet, HasMaintenances, HasPause, HasTelemetry, Protocol):
         """What the functions of this module work with."""
 
 
@@ -48,8 +48,6 @@ def announce(services: Needs, maintenance: Maintenance) -> None:
 
 def withdraw(services: Needs, maintenance: Maintenance) -> None:
     """Remove the entries of a maintenance that is over.
-
-    Capacity claims that wait for what is for sale again are served by the schedule of the filler.
 
     Raises:
         RaceLost: the maintenance has changed since it was read.
@@ -93,10 +91,11 @@ def _lift(services: Needs, cordons: Cordons, maintenance_id: str, targets: list[
         "entries of a maintenance lifted that is over", maintenance=maintenance_id, region=cordons.region_id
     )
     writer.write_pods(cordons.region_id, _pods(services, cordons.region_id, targets))
+    services.events.freed(cordons.region_id)
 
 
 def _write(
-    services: Needs, maintenance: Maintenance, entries: tuple[Cordon, ...], targets: Iterable[Target]
+    services: Needs, maintenance: Maintenance, entries: tuple[Cordon, ...], targets: Collection[Target]
 ) -> None:
     writer = CordonWriter(services.fleet, services.pause)
     writer.change(
@@ -105,6 +104,9 @@ def _write(
         services.maintenances.unchanged(maintenance),
     )
     writer.write_pods(maintenance.region_id, _pods(services, maintenance.region_id, targets))
+    if {*targets} - {entry.target for entry in entries}:
+        # Something is for sale again: capacity claims may wait for it.
+        services.events.freed(maintenance.region_id)
 
 
 def _with(known: Cordons, maintenance_id: str, entries: tuple[Cordon, ...]) -> Cordons | None:

@@ -174,17 +174,20 @@ def target_in_query(call: Call[object]) -> Target:
 
 def cordon_view(cordon: Cordon) -> dict[str, Any]:
     """A cordon of an operator as JSON."""
-    return as_json(
-        CordonRead.model_construct(
-            target=target_body(cordon.target),
-            source=Source.OPERATOR,
-            cause=cordon.cause,
-            reason=cordon.reason,
-            evidence=cordon.evidence,
-            maintenance_id=cordon.maintenance_id,
-            since=timestamp(cordon.since),
-            by=cordon.by,
-        )
+    return as_json(cordon_read(cordon))
+
+
+def cordon_read(cordon: Cordon) -> CordonRead:
+    """A cordon of an operator, as part of something else."""
+    return CordonRead.model_construct(
+        target=target_body(cordon.target),
+        source=Source.OPERATOR,
+        cause=cordon.cause,
+        reason=cordon.reason,
+        evidence=cordon.evidence,
+        maintenance_id=cordon.maintenance_id,
+        since=timestamp(cordon.since),
+        by=cordon.by,
     )
 
 

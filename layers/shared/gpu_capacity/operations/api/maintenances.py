@@ -13,6 +13,8 @@ from gpu_capacity.http.call import Reply
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
 from gpu_capacity.inventory.maintenances import MaintenanceStatus
 from gpu_capacity.operations.api.cordons import TargetBody, target_body
+from gpu_capacity.operations.api.impact import ImpactRead, impact_read
+from gpu_capacity.operations.impact import impact_of
 from gpu_capacity.operations.plan_maintenance import (
     REASON_BYTES_MAX,
     TARGETS_MAX,
@@ -26,10 +28,19 @@ from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.times import parse_rfc3339
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.holders.roles import HasMaintenances
     from gpu_capacity.http.call import Call
     from gpu_capacity.inventory.maintenances import MaintainedHost, Maintenance
+    from gpu_capacity.operations.impact import Needs as ImpactNeeds
     from gpu_capacity.operations.plan_maintenance import Needs as PlanNeeds
+
+    class Planned(PlanNeeds, ImpactNeeds, Protocol):
+        """What plans and their impact work with."""
+
+    class Shown(HasMaintenances, ImpactNeeds, Protocol):
+        """What a maintenance and its impact are read from."""
 
 
 def _time(value: str) -> str:
@@ -136,6 +147,9 @@ class MaintenanceRead(Body):
     force: ForceRead | None = None
     permits: list[PermitRead]
     over_time: Timestamp | None = None
+    impact: ImpactRead | None = Field(
+        default=None, description="Who has some of the hosts now; with `dryRun`, and of one maintenance."
+    )
 
 
 class MaintenanceDetailRead(MaintenanceRead):
@@ -146,25 +160,29 @@ class MaintenanceDetailRead(MaintenanceRead):
     hosts: list[MaintainedHostRead]
 
 
-def plan(call: Call[PlanNeeds]) -> Reply:
+def plan(call: Call[Planned]) -> Reply:
     """201 with a new maintenance; 200 with what it would be, for a dry run."""
     body, dry_run = call.body(MaintenanceBody), call.flag("dryRun")
     planned = plan_maintenance(
         call.services, call.caller.subject, body.region_id, body.plan(), dry_run=dry_run
     )
-    return Reply(HTTPStatus.OK if dry_run else HTTPStatus.CREATED, _view(planned), NO_CACHE)
+    if not dry_run:
+        return Reply(HTTPStatus.CREATED, _view(planned), NO_CACHE)
+    return Reply(HTTPStatus.OK, _view(planned, _impact(call.services, planned)), NO_CACHE)
 
 
-def change(call: Call[PlanNeeds]) -> Reply:
+def change(call: Call[Planned]) -> Reply:
     """200 with a maintenance as it is after a change, or would be."""
+    body, dry_run = call.body(MaintenanceChangeBody), call.flag("dryRun")
     changed = change_maintenance(
         call.services,
         call.caller.subject,
         call.path_parameters["maintenanceID"],
-        call.body(MaintenanceChangeBody).plan(),
-        dry_run=call.flag("dryRun"),
+        body.plan(),
+        dry_run=dry_run,
     )
-    return Reply(HTTPStatus.OK, _view(changed), NO_CACHE)
+    impact = _impact(call.services, changed) if dry_run else None
+    return Reply(HTTPStatus.OK, _view(changed, impact), NO_CACHE)
 
 
 def cancel(call: Call[PlanNeeds]) -> Reply:
@@ -188,14 +206,20 @@ def show_all(call: Call[HasMaintenances]) -> Reply:
     return Reply(HTTPStatus.OK, [_view(maintenance) for maintenance in found], NO_CACHE)
 
 
-def show(call: Call[HasMaintenances]) -> Reply:
+def show(call: Call[Shown]) -> Reply:
     """200 with a maintenance and its hosts."""
     maintenance, hosts = get_maintenance(call.services, call.path_parameters["maintenanceID"])
-    view = _view(maintenance) | {"hosts": [_host_view(host) for host in hosts]}
+    impact = None if maintenance.is_over else _impact(call.services, maintenance)
+    view = _view(maintenance, impact) | {"hosts": [_host_view(host) for host in hosts]}
     return Reply(HTTPStatus.OK, view, NO_CACHE)
 
 
-def _view(maintenance: Maintenance) -> dict[str, Any]:
+def _impact(services: ImpactNeeds, maintenance: Maintenance) -> ImpactRead:
+    impact = impact_of(services, maintenance.region_id, maintenance.targets)
+    return impact_read(impact, maintenance)
+
+
+def _view(maintenance: Maintenance, impact: ImpactRead | None = None) -> dict[str, Any]:
     force = maintenance.force
     return as_json(
         MaintenanceRead.model_construct(
@@ -222,6 +246,7 @@ def _view(maintenance: Maintenance) -> dict[str, Any]:
                 for permit in maintenance.permits
             ],
             over_time=timestamp(maintenance.over_at),
+            impact=impact,
         )
     )
 

@@ -74,6 +74,7 @@ PARTS: Final = (
     Part("warm-path", "benchmarks.warm_path", "Warm path", alone=True),
     Part("fleet-sync", "benchmarks.fleet_sync", "Inventory sync of a large fleet", alone=True),
     Part("peers", "benchmarks.peers.part", "Peers on the same trace", alone=True),
+    Part("healing", "benchmarks.healing.part", "Healing", alone=True),
     Part("scale", "benchmarks.scale", "Scale on paper", after=("cost", "contention")),
 )
 TITLES: Final = {part.name: part.title for part in PARTS}

@@ -15,9 +15,14 @@ from testkit.items import PLACEMENT
 
 if TYPE_CHECKING:
     from gpu_capacity.placements.servers import PlacementServer
+    from proof.cloud import Cloud
     from proof.faults import Work
+    from proof.ledger import Ledger
     from proof.tenants import Tenant
     from testkit.items import RecordKey
+
+LOSS_SHARE: Final = 0.5
+"""The share of runs in which the provider loses a server, if there is one."""
 
 _ACTIONS: Final = (
     ("list", 1),
@@ -159,3 +164,10 @@ def _image(who: Tenant, holder: RecordKey) -> tuple[int, str] | None:
 
 def _id(holder: RecordKey) -> str:
     return holder[1].removeprefix(PLACEMENT)
+
+
+def lose_a_server(cloud: Cloud, ledger: Ledger) -> None:
+    """The provider forgets a server of a placement, in some runs."""
+    living = sorted(ledger.placements.living())
+    if living and cloud.fault_source.chance(LOSS_SHARE):
+        cloud.lose_server(*cloud.draw.choice(living))

@@ -22,6 +22,7 @@ from proof.ledger import Ledger
 from proof.lost_records import after_losses
 from proof.maintenances import Maintenances
 from proof.outcome import outcome_of
+from proof.placement_servers import lose_a_server
 from proof.placements import Placements
 from proof.profiles import draw_profile
 from proof.reservations import Reservations
@@ -175,6 +176,8 @@ class Simulation:
         if profile.nodes:
             for run, every_ms in zip(self._vm_schedules(), profile.vms_every_ms, strict=True):
                 self._schedule("vms", run, every_ms)
+        self._schedule("watch", self.cloud.watch, profile.every_ms[0])
+        turns.spawn("loss", partial(lose_a_server, self.cloud, self.ledger), profile.chaos_ms // 3)
         if self.draw.random() < 0.3:
             turns.spawn("operator", self._change_limit, self.draw.randrange(profile.chaos_ms // 2))
         if not profile.limits:
@@ -257,14 +260,12 @@ class Simulation:
 
     def _change_limit(self) -> None:
         subject = self.draw.choice(("GB300", "instances", "vms", "vm_gpus", "placement_servers"))
-        organization = self.draw.choice(ORGANIZATIONS)
-        self._limit(organization, subject, self.draw.randrange(1, 12))
+        self._limit(self.draw.choice(ORGANIZATIONS), subject, self.draw.randrange(1, 12))
 
     def _settle(self) -> None:
         """Run the schedules until no holder is unsettled."""
         cloud = self.cloud
-        document = self.fleet.publish()
-        cloud.turns.spawn("sync", lambda: cloud.synchronize(document))
+        cloud.turns.spawn("sync", partial(cloud.synchronize, self.fleet.publish()))
         for number in range(SETTLE_ROUNDS_MAX):
             self.go_on()
             left = self._unsettled()
@@ -276,6 +277,7 @@ class Simulation:
                 cloud.turns.spawn("vms", self._look_after_vms)
             if left:
                 cloud.turns.spawn("reconcile", cloud.reconcile)
+            cloud.turns.spawn("watch", cloud.watch)
         self.go_on()
         if left := self._unsettled():
             self.tell(f"never settled: {left}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.providers.simulated.keys import HOSTS
 from gpu_capacity.providers.simulated.region import SimulatedRegion
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
@@ -140,3 +141,14 @@ class StubbornRegion:
         self.calls.append(method)
         if self.down:
             raise ProviderUnavailable("the provider does not answer")
+
+
+def forget_server(db: MemoryDynamoDB, owner: str, host_id: str) -> None:
+    """The simulated region forgets the server of a placement on a host: it has vanished."""
+    db.delete_item(TableName=_TABLE, Key=HOSTS.server(owner, host_id))
+    db.update_item(
+        TableName=_TABLE,
+        Key=HOSTS.host(host_id),
+        UpdateExpression="REMOVE #server",
+        ExpressionAttributeNames={"#server": "server"},
+    )

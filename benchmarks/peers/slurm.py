@@ -81,11 +81,15 @@ class Slurm:
         self._end(self._client)
         self._end(self._daemon)
 
-    def reserve(self, name: str, nodes: int) -> bool:
-        """Reserve that many nodes of the controller's choice; ``nodes_of`` returns which."""
+    def reserve(self, name: str, nodes: int, *, replaces: bool = False) -> bool:
+        """Reserve that many nodes of the controller's choice; ``nodes_of`` returns which.
+
+        ``replaces``: the controller replaces nodes of it that go down.
+        """
+        flags = " Flags=REPLACE_DOWN" if replaces else ""
         self._send(
             f"create reservation ReservationName={name} StartTime=now Duration={MINUTES} NodeCnt={nodes} "
-            f"Users=root PartitionName={PARTITION}"
+            f"Users=root PartitionName={PARTITION}{flags}"
         )
         return self._read_until("Reservation created", "rror").startswith("Reservation created")
 
@@ -95,6 +99,14 @@ class Slurm:
         line = self._read_until("ReservationName=", "not found", "rror")
         found = re.search(r"\bNodes=(\S+)", line)
         return expand(found.group(1)) if found else []
+
+    def fail(self, node: str) -> None:
+        """Take a node down, as an operator or a health check does."""
+        self._send(f"update NodeName={node} State=DOWN Reason=fault")
+
+    def bring_back(self, node: str) -> None:
+        """Bring a node back that was down."""
+        self._send(f"update NodeName={node} State=RESUME")
 
     def release(self, name: str) -> None:
         """Delete a reservation."""

@@ -30,7 +30,7 @@ def _worth(unit: UnitHosts, home: int, own: Mapping[int, int], policy: Policy) -
     free = sum(unit.free >> slot & 1 for slot in range(HOSTS))
     untouched = unit.free == unit.hosts
     if policy is Policy.PACK:
-        return unit.position != home, hosts_there == 0, untouched, free
+        return unit.position != home, hosts_there == 0, untouched, -free
     return unit.position != home, hosts_there, untouched, -free
 
 

@@ -6,8 +6,8 @@ for this. The best one is the first by these concerns:
 1. **The domain.** In the domain that the server is in now, all that talk over NVLink stay together.
 2. **The policy.** *Pack* goes where the placement has hosts already, so that it is in no further domain.
    *Spread* goes where it has the fewest.
-3. **What is left behind**, as for a new placement: no whole unit is broken if another one will do. Then pack
-   takes from the unit with the fewest free hosts, and spread from the one with the most.
+3. **What is left behind.** No whole unit is broken if another one will do. Then it comes from the unit with
+   the most free hosts, so that others keep theirs for the next server that loses its host.
 4. **The seed** decides between equal units. Of one unit the host in the lowest slot is taken.
 
 There is nothing to search for: each concern is one of a single host.
@@ -45,9 +45,8 @@ def choose_replacement(
 
     def rank(unit: UnitHosts) -> tuple[bool, int, bool, int, int, int]:
         mine, free = own.get(unit.position, 0), unit.free.bit_count()
-        packs = policy is Policy.PACK
-        there, left = (int(mine == 0), free) if packs else (mine, -free)
-        return unit.position != home, there, unit.is_whole, left, mix(seed, unit.position), unit.position
+        there = int(mine == 0) if policy is Policy.PACK else mine
+        return unit.position != home, there, unit.is_whole, -free, mix(seed, unit.position), unit.position
 
     fit = [unit for unit in units if unit.free & unit.ready]
     if not fit:

@@ -1,0 +1,1 @@
+"""Part "healing": hosts fail, and what becomes of what stands on them."""

@@ -64,7 +64,7 @@ def remove(world: World, key: Key) -> None:
 
 def lose_hold(world: World, reservation: Reservation, host_id: str) -> None:
     """The provider has forgotten that it holds the host."""
-    remove(world, HOSTS.hold(reservation.server_owner, host_id))
+    remove(world, HOSTS.hold(reservation.hold_owner, host_id))
     remove(world, HOSTS.host(host_id))
 
 
@@ -183,6 +183,30 @@ def test_a_host_without_a_hold_loses_its_server_to_another_host(world: World) ->
     assert len(after) == 4
     assert host_id not in after.values()
     assert not moved.condemned
+
+
+def test_holds_of_a_reservation_that_has_moved_are_under_another_name(world: World) -> None:
+    """Its first name is fenced: to ask for holds under that would set all of its hosts aside."""
+    before = provisioned(world, 2)
+    services = world.services
+    moved = services.reservations.change(before, replace(before, moved_for=("a host was unfit",)))
+    reservation = stored(world, before.id)
+    assert moved == reservation
+    assert reservation.hold_owner != before.hold_owner
+    hosts = hosts_of(reservation)
+    services.provider.fence(before.hold_owner)
+    services.provider.release(before.hold_owner, hosts)
+    world.clock.advance(60)
+    services.provider.hold(reservation.hold_owner, REGION, hosts)
+    world.clock.advance(60)
+    report = watch_providers(services)
+    assert (report.amiss, report.unowned) == (0, 0)
+    assert quarantined(world) == {}
+    lose_hold(world, reservation, hosts[0])
+    assert watch_providers(services).amiss == 1
+    assert quarantined(world) == {}
+    placement = settled(world, place(world, reservation.id, 2))
+    assert placement.status is PROVISIONED
 
 
 def test_lists_are_not_believed(world: World) -> None:

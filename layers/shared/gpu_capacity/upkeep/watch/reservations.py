@@ -60,7 +60,7 @@ def watch_reservation(
         ProviderUnavailable: the provider did not answer.
     """
     hosts = _expected(reservation, pod, quarantined)
-    owner = reservation.server_owner
+    owner = reservation.hold_owner
     if listed is not None and not _amiss(hosts, listed.holds.get(owner, ())):
         return False
     budget.spend()

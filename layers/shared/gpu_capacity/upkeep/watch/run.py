@@ -144,7 +144,8 @@ def _look_at(
     reservations = list(services.reservations.many(_named(batch, keys.RESERVATION_PREFIX)))
     placements = list(services.placements.many(_named(batch, keys.PLACEMENT_PREFIX)))
     vms = list(services.vms.many(_named(batch, keys.VM_PREFIX)))
-    walk.owners.update(one.server_owner for one in (*reservations, *placements))
+    walk.owners.update(owner for one in reservations for owner in one.hold_owners)
+    walk.owners.update(one.server_owner for one in placements)
     walk.owners.update(vm.server_owner for vm in vms)
     walk.looked_at += len(batch)
     whole = [r for r in reservations if r.status is Status.PROVISIONED and r.pod_id is not None]

@@ -32,6 +32,10 @@ def test_only_functions_of_the_api_are_published() -> None:
     assert {functions()[name]["AutoPublishAlias"] for name in published} == {"live"}
 
 
+def test_a_stack_with_everything_on_has_no_more_resources_than_cloudformation_takes() -> None:
+    assert len(translated(**SECOND)["Resources"]) <= 500
+
+
 @pytest.mark.parametrize("name", ALIASED)
 def test_a_new_release_is_a_new_version_and_the_same_release_is_not(name: str) -> None:
     assert _version_of(name, **FIRST) != _version_of(name, **SECOND)

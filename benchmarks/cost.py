@@ -145,6 +145,7 @@ def _refusal(section: Section) -> None:
         f"{at_once.write_units:g}",
         "0",
         met=at_once.write_units == looked_up.write_units == 0,
+        detail=True,
     )
     section.figure(
         "round trips of a refusal for lack of capacity: the pods, and whether the region still offers it",
@@ -261,7 +262,7 @@ def _dollars(section: Section, cost: ClaimCost, contended: Contended, life: Life
     section.table(head, [row(name, used, prices) for name, used in rows])
     what = "$ per million accepted reservations"
     claim = (crowded + request).usd(prices) * 1e6
-    section.figure(f"{what}: claim path with API and function, {COUNTED_IN}", f"{claim:,.2f}")
+    section.figure(f"{what}: claim path with API and function, {COUNTED_IN}", f"{claim:,.2f}", detail=True)
     whole = (life.whole() + polls + more).usd(prices) * 1e6
     section.figure(
         f"{what}: whole life, {POLLS_BY_CUSTOMER} GETs included, {COUNTED_IN}",

@@ -167,6 +167,7 @@ def show(section: Section, options: Options) -> None:
         f"{read.requests + read.provider_requests:g}",
         f"at most {READS_MAX}",
         met=read.requests + read.provider_requests <= READS_MAX,
+        detail=True,
     )
     _workflow(section, servers, placement_life(hosts), placement_life(1))
 

@@ -267,7 +267,7 @@ def measure(options: Options) -> Section:
 def _figures(section: Section, database: Sequence[Limit], others: Sequence[Limit], load: Load) -> None:
     for what, first in (("limit of DynamoDB", database[0]), ("default quota of other services", others[0])):
         section.figure(f"first {what}: {first.name}", f"met at {first.met_at:,.0f} claims/s")
-    section.figure("claims sent in vain for one that stood, at that scale", f"{load.wasted:.2f}")
+    section.figure("claims sent in vain for one that stood, at that scale", f"{load.wasted:.2f}", detail=True)
 
 
 def _after_the_change(load: Load, published: Mapping[str, Any]) -> str:

@@ -140,7 +140,9 @@ def measure(options: Options) -> Section:
         met=total == 4,
     )
     section.figure(
-        "requests of a warm refusal", f"{sum(refused.values())} ({_words(refused)}), strongly consistent"
+        "requests of a warm refusal",
+        f"{sum(refused.values())} ({_words(refused)}), strongly consistent",
+        detail=True,
     )
     rounds = options.sized(300, 5)
     use_case, handler = use_case_seconds(rounds), handler_seconds(rounds)

@@ -77,6 +77,7 @@ def measure(options: Options) -> Section:
                 f"{version}, load {load}, {jobs} jobs: accepted work (of it contiguous)",
                 f"{share} ({contiguous})",
                 f"{ours} (100%), this chooser",
+                detail=load != min(standings),
             )
         found = {"version": version, "by_load": {load: asdict(one) for load, one in standings.items()}}
         (folder / "outcome.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -91,7 +91,7 @@ def up(stage: Stage) -> None:
 
 
 def unfit(stage: Stage) -> None:
-    """It is alone in its region, one of its hosts is unfit, and no step has looked at them yet."""
+    """It is alone in its region, and one of its hosts is unfit and was checked again."""
     inventory(stage)
     assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
     assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
@@ -103,6 +103,7 @@ def unfit(stage: Stage) -> None:
     (pod,) = services.inventory.pods({(found.region_id, found.pod_id)}).values()
     stage.settings["SIMULATED_FAILING_HOSTS"] = pod.between(found.positions[0], 1)[0].hosts[0].id
     stage.restart()
+    assert stage.run_step("provision_reservation", dict(STEP))["outcome"] == "waiting"
 
 
 @remembered

@@ -185,6 +185,22 @@ def test_a_step_that_died_is_taken_over_before_its_run_is_fenced(world: World) -
     assert finish(world, before).status is Status.PROVISIONED
 
 
+def test_a_host_that_is_unfit_once_is_asked_for_again_before_anything_moves(world: World) -> None:
+    found = begun(world)
+    sick = replace(world.behaviour, failing_hosts=frozenset(hosts_of(found)[:1]))
+    well, world.behaviour = world.behaviour, sick
+    world.services = world.environment()
+    world.services.provider.hold(found.hold_owner, REGION, hosts_of(found, 1))
+    world.clock.advance(30)
+    assert provision_reservation(world.services, ORGANIZATION, found.id)["outcome"] == "waiting"
+    assert stored(world, found.id).checked_again == 1
+
+    world.behaviour = well
+    world.services = world.environment()
+    assert provision_reservation(world.services, ORGANIZATION, found.id)["outcome"] == "done"
+    assert (stored(world, found.id).moved_for, world.services.fleet.cordons(REGION).entries) == ((), ())
+
+
 def test_after_the_last_move_it_fails_and_says_what_was_tried(world: World) -> None:
     reasons = tuple(f"host {n} is unfit: it is broken" for n in range(MOVES_MAX))
     found = begun(world)
@@ -275,7 +291,13 @@ def test_a_record_that_moves_between_pods_is_stored_and_read_back() -> None:
     for record in (
         reservation(runs=(new,), leaving=(old,), moved_for=(WHY,), status=Status.PROVISIONING),
         reservation(runs=(old,), named=new, status=Status.PROVISIONING),
-        reservation(runs=(new,), moved_for=(WHY, WHY), status=Status.PROVISIONED, unsettled_since=None),
+        reservation(
+            runs=(new,),
+            moved_for=(WHY, WHY),
+            checked_again=3,
+            status=Status.PROVISIONED,
+            unsettled_since=None,
+        ),
     ):
         assert decode_reservation(decode(encode_reservation(record))) == record
 

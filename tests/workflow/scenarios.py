@@ -78,8 +78,8 @@ def _calls(step: str, count: int) -> tuple[Step, ...]:
 
 SCENARIOS = {
     "provision": Scenario(provision, _calls("provision_reservation", 2), Status.PROVISIONED),
-    "move": Scenario(move, _calls("provision_reservation", 4), Status.PROVISIONED),
-    "undo": Scenario(undo, _calls("provision_reservation", 3), Status.ERROR),
+    "move": Scenario(move, _calls("provision_reservation", 5), Status.PROVISIONED),
+    "undo": Scenario(undo, _calls("provision_reservation", 4), Status.ERROR),
     "deprovision": Scenario(deprovision, _calls("release_reservation", 2), None),
 }
 

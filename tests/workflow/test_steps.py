@@ -67,7 +67,7 @@ def test_a_delete_while_hosts_are_being_held_stops_that_and_leaves_nothing() -> 
 
 @pytest.mark.parametrize(
     ("scenario", "calls", "step"),
-    [("undo", 1, "provision_reservation"), ("deprovision", 0, "release_reservation")],
+    [("undo", 2, "provision_reservation"), ("deprovision", 0, "release_reservation")],
 )
 def test_the_provider_is_fenced_before_the_first_host_is_released(
     scenario: str, calls: int, step: str
@@ -100,7 +100,7 @@ def test_the_next_execution_sets_the_fence_of_an_undo_that_died_before_it() -> N
 
 def test_a_resumed_undo_holds_no_more_hosts() -> None:
     stage, reservation = SCENARIOS["undo"].prepare()
-    _run_until(stage, 1)
+    _run_until(stage, 2)
     assert _step(stage, "provision_reservation", reservation) == "waiting"
     stage.execution("provision", reservation).stop()
     held = stage.world.db.requests["transact_write_items"]
@@ -112,7 +112,7 @@ def test_a_resumed_undo_holds_no_more_hosts() -> None:
 
 def test_the_first_reason_for_a_failure_stays() -> None:
     stage, reservation = SCENARIOS["undo"].prepare()
-    _run_until(stage, 1)
+    _run_until(stage, 2)
     assert _step(stage, "provision_reservation", reservation) == "waiting"
     found = stage.record(reservation)
     assert found is not None

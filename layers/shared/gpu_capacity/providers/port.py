@@ -192,8 +192,9 @@ class HostProvider(Protocol):
     def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
         """Keep these hosts for the holder, and check that each is fit. The result has every host.
 
-        A repeated call changes nothing and returns ``held``. A host is ``occupied`` while another holder has
-        it. Every host is ``fenced`` after ``fence``, and a host after this holder has released it.
+        A repeated call returns ``held``. It changes nothing, but that an unfit host may be checked again. A
+        host is ``occupied`` while another holder has it. Every host is ``fenced`` after ``fence``, and a
+        host after this holder has released it.
         """
 
     def fence(self, owner: str) -> None:

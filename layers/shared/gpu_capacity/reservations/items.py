@@ -60,6 +60,7 @@ def encode_reservation(reservation: Reservation) -> Item:
             "named_tag": named.tag if named else None,
             "claiming_until": reservation.claiming_until,
             "moved_for": list(reservation.moved_for) or None,
+            "checked": reservation.checked_again or None,
             "spare_hosts": reservation.spare_hosts_per_unit or None,
             **{
                 keys.occupied_attribute(placement): encode_hosts(hosts)
@@ -120,6 +121,7 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         revision=whole_or_none(item, "revision") or 0,
         leaving=_decode_runs(item, "leaving", "leaving_pod" if "leaving_pod" in item else "pod"),
         moved_for=texts(item.get("moved_for", ())),
+        checked_again=whole_or_none(item, "checked") or 0,
         named=named,
         claiming_until=second_or_none(item, "claiming_until"),
         spare_hosts_per_unit=whole_or_none(item, "spare_hosts") or 0,

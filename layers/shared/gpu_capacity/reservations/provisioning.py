@@ -22,6 +22,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import InsufficientCapacity, RaceLost
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.holders.steps import Step
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.roles import HasQuarantine
     from gpu_capacity.holders.store import HolderKey
+    from gpu_capacity.providers.port import Hold
     from gpu_capacity.reservations.moving import Needs as MovingNeeds
     from gpu_capacity.reservations.record import Reservation
 
@@ -100,6 +102,8 @@ def _hold(services: Needs, reservation: Reservation) -> Step | str:
         if stopped is not None:
             return stopped
         holds = services.provider.held(reservation.hold_owner)
+    if not late and _is_checked_again(services, reservation, holds):
+        return Step.WAITING
     demand_fit(services, holds, reservation.hosts_expected)
     held = sum(hold.state is HoldState.HELD for hold in holds)
     if held >= reservation.hosts_expected and not reservation.leaving:
@@ -108,6 +112,17 @@ def _hold(services: Needs, reservation: Reservation) -> Step | str:
         what = f"{held} of {reservation.hosts_expected} hosts were held when the time was up"
         return _failure(reservation, what)
     return Step.WAITING
+
+
+def _is_checked_again(services: Needs, reservation: Reservation, holds: Sequence[Hold]) -> bool:
+    """Ask once more for hosts that are unfit: much that fails once does not fail twice. Once for each run."""
+    unfit = [hold.host_id for hold in holds if hold.state is HoldState.UNFIT]
+    if not unfit or reservation.checked_again > len(reservation.moved_for):
+        return False
+    after = replace(reservation, checked_again=len(reservation.moved_for) + 1)
+    if not isinstance(services.reservations.change(reservation, after), Refused):
+        services.provider.hold(reservation.hold_owner, reservation.region_id, unfit)
+    return True
 
 
 def _heal(services: Needs, reservation: Reservation, trouble: CannotHold) -> Step | str:

@@ -91,6 +91,7 @@ class Reservation(ProjectScoped):
     gives up; of a provisioned reservation, when released units should be free.
 
     ``moved_for`` says for each move of its run, while it was provisioned, why the hosts could not be held.
+    ``checked_again`` is the number of runs whose unfit hosts were asked for a second time.
     During a move the record first names the run to come; then it lists that one, and the other is leaving.
 
     ``life`` is random and distinguishes records that have the same id one after the other; ``revision`` rises
@@ -124,6 +125,7 @@ class Reservation(ProjectScoped):
     claiming_until: int | None = None
     spare_hosts_per_unit: int = 0
     moved_for: tuple[str, ...] = ()
+    checked_again: int = 0
     occupied: Mapping[str, Hosts] = field(default_factory=dict, hash=False)
 
     @property

@@ -52,7 +52,6 @@ class Maintenances:
     ledger: Ledger
     rules: MaintenanceRules = field(init=False)
     draw: Random = field(init=False)
-    planned: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         # Draws of its own: what else a seed does stays as it is.
@@ -83,19 +82,17 @@ class Maintenances:
 
     def end(self, go_on: Callable[[], None]) -> None:
         """Once the faults are over: cancel or wait for what is left, until nothing is."""
-        if not self.planned:
-            return
-        for maintenance_id in self.planned:
+        for maintenance_id in sorted(self.rules.records):
             if self.draw.random() < 0.5:
                 self._spawn("operator", partial(self._cancel, maintenance_id), 0)
-        for _ in range(ROUNDS_MAX):
+        for _ in range(ROUNDS_MAX if self.rules.records else 0):
             go_on()
             if not (left := list(self.rules.leftovers())):
                 return
             self.cloud.clock.advance(120)
             self._spawn("maintenances", self.run, 0)
-        go_on()
-        self.cloud.tell(f"maintenances never end: {left}")
+        if left := list(self.rules.leftovers()):
+            self.cloud.tell(f"maintenances never end: {left}")
 
     def run(self) -> None:
         """The schedule."""
@@ -133,8 +130,7 @@ class Maintenances:
         def plan(environment: Environment) -> Any:
             return plan_maintenance(environment.services, _OPERATOR, region_id, self._wish(target))
 
-        planned = self.cloud.invoke("operator", Work("plan_maintenance"), plan)
-        self.planned.append(planned.id)
+        self.cloud.invoke("operator", Work("plan_maintenance"), plan)
 
     def _change(self) -> None:
         if not self.rules.records:

@@ -39,9 +39,9 @@ The beginning of a trace of mixed sizes on 20 pods of 18, sent to Slurm's contro
 reservations) and to OpenStack Placement (one resource provider for each pod). Neither promises
 contiguity.""",
     "healing": """\
-Hosts lose the servers of full orders, five a minute, over 1,152 hosts of the simulated provider in
-memory; the watch runs every minute. Slurm gets as many faults under reservations that replace nodes
-which go down.""",
+Hosts fail while 1,000 orders of 8 racks (144 hosts) are provisioned one after the other. Then hosts lose
+the servers of full orders, five a minute, over 1,152 hosts of the simulated provider in memory; the
+watch runs every minute. Slurm gets as many faults under reservations that replace nodes which go down.""",
     "scale": """\
 10,000 racks, 1,000,000 holders and 1,000 reservations a second for one region and flavor, computed from
 the parts above, beside published limits and prices. The data names every limit and what lifts it.""",

@@ -1,10 +1,13 @@
-"""Part "healing": hosts fail under servers of full orders, here and under reservations of Slurm."""
+"""Part "healing": hosts fail while orders are provisioned; then under the servers of full orders.
+
+The latter also under reservations of Slurm.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks.healing import faults, slurm
+from benchmarks.healing import faults, provisioning, slurm
 from benchmarks.report import Section
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ SCRIPT: Final = "benchmarks/peers/slurm.sh"
 def measure(options: Options) -> Section:
     """Let hosts fail under the service, and the same number under Slurm, if that is set up."""
     section = Section("Healing")
+    provisioning.add_figures(section, options)
     number, orders = options.sized((FAULTS, ORDERS), (10, 4))
     healing = faults.run(number, orders)
     hosts = orders * faults.RACKS * faults.HOSTS
@@ -64,7 +68,7 @@ def measure(options: Options) -> Section:
         "all, without the customer doing anything",
         met=healing.saved == healing.orders,
     )
-    section.values = {"decided_seconds_max": slowest, "in_domain": healing.in_domain / healing.faults}
+    section.values |= {"decided_seconds_max": slowest, "in_domain": healing.in_domain / healing.faults}
     _compare(section, options, number, orders)
     return section
 

@@ -93,6 +93,28 @@ class Methods(ABC):
         )
         return cast("None", answer)
 
+    def list_usage(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        format: str | None = None,
+        organization_id: list[str] | None = None,
+        project_id: list[str] | None = None,
+    ) -> list[models.Usage]:
+        """List usage.
+
+        Lists the GPU-seconds that the caller's organizations held, by holder, accelerator and day of UTC.
+        What is held now counts until now. What happened in the last seconds may not be counted yet. List
+        prices do not include the disks of VMs. Needs the permission `billing:read`.
+        """
+        answer = self._call(
+            "listUsage",
+            {"since": since, "until": until, "format": format, "organizationID": organization_id, "projectID":
+            project_id},
+        )
+        return cast("list[models.Usage]", answer)
+
     def list_reservation_events(
         self,
         reservation_id: str,
@@ -1379,3 +1401,26 @@ class Methods(ABC):
             {"maintenanceID": maintenance_id},
         )
         return cast("models.MaintenanceRead", answer)
+
+    def list_all_usage(
+        self,
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        format: str | None = None,
+        organization_id: list[str] | None = None,
+        project_id: list[str] | None = None,
+    ) -> list[models.Usage]:
+        """List usage.
+
+        Lists the GPU-seconds that every organization, or those that are named, held, by holder,
+        accelerator and day of UTC. What is held now counts until now. What happened in the last seconds
+        may not be counted yet. List prices do not include the disks of VMs. Needs the permission
+        `operator`.
+        """
+        answer = self._call(
+            "listAllUsage",
+            {"since": since, "until": until, "format": format, "organizationID": organization_id, "projectID":
+            project_id},
+        )
+        return cast("list[models.Usage]", answer)

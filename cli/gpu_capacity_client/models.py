@@ -267,6 +267,9 @@ class Tag(TypedDict):
     value: str
 
 
+UsageKind: TypeAlias = Literal['reservation', 'capacityclaim', 'vm']
+
+
 class Version(TypedDict):
     """
     Name and version of the service.
@@ -1122,6 +1125,28 @@ class ResourceMetadata(TypedDict):
     name: str
     description: NotRequired[str]
     tags: NotRequired[list[Tag]]
+
+
+class Usage(TypedDict):
+    """
+    What one holder held of one accelerator on one day of UTC.
+    """
+
+    organizationId: str
+    projectId: NotRequired[str]
+    kind: UsageKind
+    id: str
+    name: NotRequired[str]
+    regionId: str
+    accelerator: str
+    terms: NotRequired[str]
+    day: str
+    gpuSecondsHeld: int
+    gpuSecondsUsed: int
+    gpuHoursHeld: str
+    listPrice: NotRequired[str]
+    listCost: NotRequired[str]
+    currency: NotRequired[str]
 
 
 class PlacementServerV2Read(TypedDict):

@@ -97,7 +97,22 @@ QUOTAS: Final[Columns] = {
 }
 OF_UPDATE: Final = {"spec.updateStrategy.type": "update-strategy", "spec.readinessPolicy.mode": "readiness"}
 
+USAGE: Final[Columns] = {
+    "DAY": "day",
+    "ORGANIZATION": "organizationId",
+    "KIND": "kind",
+    "ID": "id",
+    "WITH": "accelerator",
+    "GPU HOURS": "gpuHoursHeld",
+    "COST": "listCost",
+    "CURRENCY": "currency",
+}
+
 NOUNS: Final[Mapping[str, Noun]] = {
+    "usage": Noun(
+        "GPU-hours of your holders, by day.",
+        {"list": Verb("listUsage", columns=USAGE)},
+    ),
     "reservations": Noun(
         "Racks or 8-GPU hosts side by side, held for you.",
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gpucap.customers import USAGE
 from gpucap.verbs import OPERATORS, Noun, Verb
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ API_KEYS: Final[Columns] = {
 }
 
 NOUNS: Final[Mapping[str, Noun]] = {
+    "all-usage": Noun(
+        "GPU-hours of every organization, by day.",
+        {"list": Verb("listAllUsage", columns=USAGE)},
+        panel=OPERATORS,
+    ),
     "regions": Noun(
         "Every region of the catalogue.",
         {

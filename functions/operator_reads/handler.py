@@ -12,6 +12,7 @@ from gpu_capacity.operations.api import (
     work,
 )
 from gpu_capacity.runtime.apis.operators import operator_function
+from gpu_capacity.usage.api.replies import usage_of_all
 
 lambda_handler = operator_function(
     "operator_reads",
@@ -26,6 +27,7 @@ lambda_handler = operator_function(
     list_cordons=cordons.show_cordons,
     list_fault_reports=fault_reports.show_fault_reports,
     get_pod_drain=impact.show_drain,
+    list_all_usage=usage_of_all,
     list_maintenances=maintenances.show_all,
     get_maintenance=maintenances.show,
 )

@@ -61,7 +61,7 @@ class Authority:
     permission of another API.
     """
 
-    nouns: tuple[str, ...] = ("reservations", "placements", "topology")
+    nouns: tuple[str, ...] = ("reservations", "placements", "topology", "billing")
     key_id: str = "key-1"
     algorithm: str = "ES256"
     private_key: Any = field(default=None)

@@ -26,6 +26,13 @@ def told(stage: Stage) -> None:
 
 
 @remembered
+def used(stage: Stage) -> None:
+    """The same, and an hour has passed."""
+    told(stage)
+    stage.clock.advance(3600)
+
+
+@remembered
 def gone(stage: Stage) -> None:
     """The reservation that the events name is gone, and its history is not."""
     given.deleted_and_swept(stage)

@@ -35,6 +35,7 @@ def maintenance_body(**changes: Any) -> dict[str, Any]:
 
 OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "list_cordons": Ask("GET", CORDONS),
+    "list_all_usage": Ask("GET", f"{OPERATOR}/usage"),
     "set_cordon": Ask("POST", CORDONS, json.dumps(cordon_body())),
     "lift_cordon": Ask("DELETE", CORDONS, query=(("podID", "pod2"),)),
     "list_operator_regions": Ask("GET", f"{OPERATOR}/regions"),

@@ -84,6 +84,8 @@ ASKS: Final[dict[str, Ask]] = {
     "list_reservation_events (organization named)": Ask(
         "GET", f"{RESERVATIONS}/reservation of owner/events", query=IN_ORGANIZATION
     ),
+    "list_usage": Ask("GET", "/api/v2/usage"),
+    "list_usage (organization named)": Ask("GET", "/api/v2/usage", query=IN_ORGANIZATION),
     "list_placement_events": Ask("GET", f"{PLACEMENTS}/placement of owner/events"),
     "list_capacity_claim_events": Ask("GET", f"{CLAIMS}/claim of owner/events"),
     "get_placement (organization named)": Ask(
@@ -144,6 +146,8 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "get_placement": (200, 404, 404, 200, 404),
     "list_reservation_events": (200, 404, 404, 200, 404),
     "list_reservation_events (organization named)": (200, 404, 404, 200, 200),
+    "list_usage": (200, 200, 200, 403, 403),
+    "list_usage (organization named)": (200, 200, 200, 403, 403),
     "list_placement_events": (200, 404, 404, 200, 404),
     "list_capacity_claim_events": (200, 200, 404, 200, 404),
     "get_placement (organization named)": (200, 404, 404, 200, 200),

@@ -38,6 +38,7 @@ ABSENT: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
 
 ALL: Final = (
     "reservations:create",
+    "billing:read",
     "reservations:read",
     "topology:read",
     "reservations:delete",

@@ -25,10 +25,41 @@ EVENT: Final = record(
     message=TEXT,
 ) | {"additionalProperties": False}
 EVENTS: Final = many(EVENT)
+DECIMAL: Final = {"type": "string", "pattern": r"^\d+(\.\d+)?$"}
 
 _RESERVATION, _PLACEMENT = "list_reservation_events", "list_placement_events"
 
+USAGE: Final = many(
+    record(
+        "organizationId kind id regionId accelerator day gpuSecondsHeld gpuSecondsUsed gpuHoursHeld",
+        organizationId=TEXT,
+        projectId=TEXT,
+        kind=one_of("reservation", "capacityclaim", "vm"),
+        id=TEXT,
+        name=TEXT,
+        regionId=TEXT,
+        accelerator=TEXT,
+        terms=TEXT,
+        day={"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"},
+        gpuSecondsHeld=AMOUNT,
+        gpuSecondsUsed=AMOUNT,
+        gpuHoursHeld=DECIMAL,
+        listPrice=DECIMAL,
+        listCost=DECIMAL,
+        currency=TEXT,
+    )
+    | {"additionalProperties": False}
+)
+_USAGE, _ALL_USAGE = "list_usage", "list_all_usage"
+
 HISTORY_CASES: Final = (
+    ok(_USAGE, "all", USAGE, after=history.used),
+    ok(_USAGE, "all", USAGE),
+    no(_USAGE, "since_malformed", 400, "invalid_request"),
+    no(_USAGE, "days_too_many", 400, "invalid_request"),
+    no(_USAGE, "format_unknown", 400, "invalid_request"),
+    ok(_ALL_USAGE, "all", USAGE, after=history.used),
+    ok(_ALL_USAGE, "of_one", USAGE, after=history.used),
     ok(_RESERVATION, "all", EVENTS, after=history.told),
     ok(_RESERVATION, "all", EVENTS, after=given.reserved),
     ok(_RESERVATION, "all", EVENTS, after=history.gone),

@@ -77,6 +77,9 @@ ONCE: Final = [
 ]
 GOOD: Final = {
     "dryRun": "true",
+    "since": "2026-05-02",
+    "until": "2026-05-28",
+    "format": "csv",
     "updatedAfter": "2026-05-28T10:25:00Z",
     "hard": "true",
     "limit": "10",

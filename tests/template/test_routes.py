@@ -78,14 +78,16 @@ def test_the_gateway_may_call_a_function_of_many_routes_under_one_statement() ->
     assert set(permissions) == {f"{name}.Alias" for name in {REJECTING, *SHARED}}
     for name, permission in permissions.items():
         routes_allowed = permission["SourceArn"]["Fn::Sub"].partition(":${Api}")[2]
-        expected = {f"{REJECTING}.Alias": "/*", "HolderEventsFunction.Alias": "/*/GET/*/events"}
+        expected = {f"{REJECTING}.Alias": "/*", "HolderEventsFunction.Alias": "/*/GET/*"}
         assert routes_allowed == expected.get(name, f"/*/*{OPERATOR}/*")
 
 
 def test_only_operations_of_operators_and_those_of_the_history_share_a_function() -> None:
     shared = {o.name for o in OPERATIONS.values() if o.shared}
     assert shared == {
-        o.name for o in OPERATIONS.values() if o.path.startswith(f"{OPERATOR}/") or o.path.endswith("/events")
+        o.name
+        for o in OPERATIONS.values()
+        if o.path.startswith(f"{OPERATOR}/") or o.path.endswith(("/events", "/v2/usage"))
     }
 
 

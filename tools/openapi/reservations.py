@@ -7,7 +7,7 @@ from typing import Final
 
 from gpu_capacity.reservations.api import models
 from gpu_capacity.reservations.api.units import ReservationUnitRead
-from tools.openapi import creating, events, paging, unit_release
+from tools.openapi import creating, events, paging, unit_release, usage
 from tools.openapi import reservation_examples as examples
 from tools.openapi.description import Answer, ApiText, Json, OperationText, in_path, repeated
 from tools.openapi.reservation_errors import ERRORS
@@ -15,6 +15,7 @@ from tools.openapi.reservation_errors import ERRORS
 _RESERVATIONS: Final = "Reservations"
 _UNITS: Final = "Reservation Units"
 _SERVICE: Final = "Service"
+_USAGE: Final = "Usage"
 
 
 def _filter(name: str, description: str) -> Json:
@@ -56,6 +57,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     **unit_release.PARAMETERS,
     **paging.PARAMETERS,
     **creating.PARAMETERS,
+    **usage.PARAMETERS,
 }
 _UNIT_LIST: Final = Answer(
     "A list of reservation units.", ReservationUnitRead, many=True, example=[examples.UNIT]
@@ -91,12 +93,14 @@ RESERVATIONS: Final = ApiText(
     tags={
         _RESERVATIONS: "Project scoped reservations of one or more contiguous accelerator units in a region.",
         _UNITS: "Regional accelerator units and their current aggregate capacity.",
+        _USAGE: "GPU-seconds of holders, by day.",
         _SERVICE: "The service itself.",
     },
     parameters=PARAMETERS,
     errors=ERRORS,
     schema_names={
         **events.SCHEMA_NAMES,
+        **usage.SCHEMA_NAMES,
         "Architecture": "hostArchitectureV2",
         "GpuVendor": "gpuVendorV2",
         "Health": "resourceHealthStatus",
@@ -123,6 +127,7 @@ RESERVATIONS: Final = ApiText(
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),
         ),
+        "list_usage": usage.of(_USAGE, "the caller's organizations"),
         "list_reservation_events": events.of_project(_RESERVATIONS, "reservation", "reservationIDParameter"),
         "delete_reservation": OperationText(
             tag=_RESERVATIONS,

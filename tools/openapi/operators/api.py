@@ -6,6 +6,7 @@ from typing import Final
 
 from gpu_capacity.inventory.maintenances import MaintenanceStatus
 from gpu_capacity.operations.api.cordons import Source
+from tools.openapi import usage
 from tools.openapi.description import ApiText
 from tools.openapi.operators import accounts, cordons, fault_reports, holders, maintenances
 from tools.openapi.operators.tag import OPERATORS_TAG
@@ -17,6 +18,11 @@ OPERATORS: Final = ApiText(
     tags={OPERATORS_TAG: "What those who run the service see and do, in every organization."},
     parameters={name: words for noun in _NOUNS for name, words in noun.PARAMETERS.items()},
     errors=ERRORS,
-    schema_names={Source.__name__: "cordonSource", MaintenanceStatus.__name__: "maintenanceStatus"},
-    operations={name: words for noun in _NOUNS for name, words in noun.OPERATIONS.items()},
+    schema_names={
+        **usage.SCHEMA_NAMES,
+        Source.__name__: "cordonSource",
+        MaintenanceStatus.__name__: "maintenanceStatus",
+    },
+    operations={name: words for noun in _NOUNS for name, words in noun.OPERATIONS.items()}
+    | {"list_all_usage": usage.of(OPERATORS_TAG, "every organization, or those that are named,")},
 )

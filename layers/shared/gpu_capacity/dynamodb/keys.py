@@ -28,6 +28,9 @@ holders     ORG#organization       REPEAT#digest      which holder a recent requ
 holders     APIKEY#digest          KEY                an API key: its account and scopes
 holders     VMS                    node#id            the roster: one entry for each VM, by node
 history     EVENTS#kind#org#id     EVENT#place        an event of a holder by time, which expires
+history     METERS#org             METER#kind#id#life what a holder holds now, and since when
+history     SPANS#org              SPAN#until#place   what a holder held for some time, which expires
+history     METERED                METERED#org        that an organization has meters
 ==========  =====================  =================  =============================================
 
 ``SSHKEYS`` and ``APIKEYS`` have a digest of the subject in place of the subject.
@@ -61,6 +64,9 @@ QUOTA_PREFIX: Final = "QUOTA#"
 REPEAT_PREFIX: Final = "REPEAT#"
 REGION_PREFIX: Final = "REGION#"
 EVENT_PREFIX: Final = "EVENT#"
+METER_PREFIX: Final = "METER#"
+SPAN_PREFIX: Final = "SPAN#"
+METERED_PREFIX: Final = "METERED#"
 MAINTENANCE_PREFIX: Final = "MAINTENANCE#"
 HOST_PREFIX: Final = "HOST#"
 
@@ -291,6 +297,34 @@ def events_partition(kind: str, organization_id: str, holder_id: str) -> str:
 def event(kind: str, organization_id: str, holder_id: str, place: str) -> Key:
     """An event in the history of a holder."""
     return _key(events_partition(kind, organization_id, holder_id), EVENT_PREFIX + place)
+
+
+def meters_partition(organization_id: str) -> str:
+    """The partition of the meters of an organization's holders."""
+    return f"METERS#{organization_id}"
+
+
+def meter(organization_id: str, kind: str, holder_id: str, life: str) -> Key:
+    """The meter of one life of a holder."""
+    return _key(meters_partition(organization_id), f"{METER_PREFIX}{kind}#{holder_id}#{life}")
+
+
+def spans_partition(organization_id: str) -> str:
+    """The partition of what an organization's holders held until some second."""
+    return f"SPANS#{organization_id}"
+
+
+def span(organization_id: str, until: int, place: str) -> Key:
+    """What a holder held until this second."""
+    return _key(spans_partition(organization_id), f"{SPAN_PREFIX}{until:012}#{place}")
+
+
+METERED_PARTITION: Final = "METERED"
+
+
+def metered(organization_id: str) -> Key:
+    """Exists if an organization ever had a meter."""
+    return _key(METERED_PARTITION, METERED_PREFIX + organization_id)
 
 
 def domain_attribute(position: int) -> str:

@@ -1,4 +1,4 @@
-"""Tells what changed: the bus first, then the history, which also says what was told already.
+"""Counts and tells what changed: the bus first, then the history, which also says what was told already.
 
 Each entry of the stream is told at least once, and the entries of one item in their order. If anything fails,
 the entry is repeated, and nothing of the same item is told before it. An entry that was told and recorded is
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import CapacityError, UnreadableItem
 from gpu_capacity.history.event import cloud_event
-from gpu_capacity.history.stream import events_of, key_of
+from gpu_capacity.history.stream import change_of, events_of, key_of
 from gpu_capacity.holders.records import report_unreadable
+from gpu_capacity.usage.measure import measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from gpu_capacity.history.store import HistoryStore
     from gpu_capacity.holders.roles import HasTelemetry
     from gpu_capacity.ports import DeadLetters, EventBus
+    from gpu_capacity.usage.measure import Needs as Measuring
 
-    class Needs(HasTelemetry, Protocol):
+    class Needs(HasTelemetry, Measuring, Protocol):
         """What the functions of this module work with."""
 
         @property
@@ -79,11 +81,13 @@ def tell(services: Needs, entry: Mapping[str, Any]) -> int:
         StorageUnavailable: the same.
     """
     try:
-        events = events_of(entry)
+        change, events = change_of(entry), events_of(entry)
     except UnreadableItem as error:
         report_unreadable(services.telemetry, error)
         services.letters.keep({"reason": UNREADABLE, "entry": entry})
         return 0
+    if change is not None:
+        measure(services, change.before, change.after, change.at)
     if not events or services.history.has(events[-1]):
         return 0
     services.bus.put([cloud_event(event) for event in events])

@@ -55,6 +55,12 @@ class BodyInvalid(CapacityError):
         self.problems = problems
 
 
+class PlainText(str):
+    """A body that is sent as it is. The reply's headers have its content type."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The reply of a handler.

@@ -12,7 +12,7 @@ from typing import Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.http.operation import Operation
-from gpu_capacity.http.operator_operations import OPERATOR_OPERATIONS
+from gpu_capacity.http.operator_operations import OPERATOR_OPERATIONS, USAGE_ONCE, USAGE_REPEATED
 
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
 CONNECT_SERVICE: Final = "/coreweave.inference.v1alpha1.CapacityClaimService"
@@ -211,6 +211,15 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("organizationID",),
         ),
         *_EVENTS,
+        Operation(
+            "list_usage",
+            "GET",
+            "/api/v2/usage",
+            Permission.READ_BILLING,
+            once=USAGE_ONCE,
+            repeated=USAGE_REPEATED,
+            shared="holder_events",
+        ),
         Operation("get_version", "GET", "/api/version", None, any_query=True),
         Operation(
             "create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS, once=("dryRun",)

@@ -19,6 +19,8 @@ _ORGANIZATION: Final = f"{OPERATOR}/organizations/{{organizationID}}"
 _HOLDER: Final = f"{_ORGANIZATION}/holders/{{kind}}/{{holderID}}"
 _MAINTENANCES: Final = f"{OPERATOR}/maintenances"
 _MAINTENANCE: Final = f"{_MAINTENANCES}/{{maintenanceID}}"
+USAGE_ONCE: Final = ("since", "until", "format", "limit", "cursor")
+USAGE_REPEATED: Final = ("organizationID", "projectID")
 _PART: Final = ("podID", "domainID", "hostID")
 _PAGE: Final = ("limit", "cursor")
 
@@ -51,6 +53,7 @@ OPERATOR_OPERATIONS: Final = (
     _issuing("make_operator_api_key", "POST", f"{_ORGANIZATION}/api-keys"),
     _issuing("revoke_operator_api_key", "DELETE", f"{_ORGANIZATION}/api-keys/{{keyID}}"),
     _reading("list_cordons", "GET", _CORDONS, repeated=("cause",)),
+    _reading("list_all_usage", "GET", f"{OPERATOR}/usage", once=USAGE_ONCE, repeated=USAGE_REPEATED),
     _cordoning("set_cordon", "POST", _CORDONS),
     _cordoning("lift_cordon", "DELETE", _CORDONS, once=_PART),
     _cordoning("set_quarantine", "POST", _QUARANTINES),

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gpu_capacity.http.call import PlainText
 from gpu_capacity.http.tracing import TRACE_HEADER
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
 def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:
     """The response in the gateway's form. Every response has the trace id.
 
-    A body is JSON unless it is octets, and a response without one has no content type.
+    A body is JSON unless it is octets or a plain text, and a response without one has no content type.
     """
     content = {} if reply.body is None else {"Content-Type": "application/json"}
     is_binary = isinstance(reply.body, bytes)
@@ -90,4 +91,6 @@ def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:
 
 
 def _text(body: Any) -> str:
+    if isinstance(body, PlainText):
+        return str(body)
     return "" if body is None else json.dumps(body, ensure_ascii=False)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.runs import Runs
     from gpu_capacity.reservations.store import ReservationStore
     from gpu_capacity.upkeep.watch.store import WatchStore
+    from gpu_capacity.usage.store import UsageStore
     from gpu_capacity.vms.prices import PriceList
     from gpu_capacity.vms.store import VmStore
     from gpu_capacity.vms.templates import TemplateList
@@ -52,6 +53,7 @@ class Services:
     watch: WatchStore
     fault_reports: FaultReportStore
     history: HistoryStore
+    usage: UsageStore
     quotas: QuotaStore
     repeats: RepeatStore
     accounts: AccountStore

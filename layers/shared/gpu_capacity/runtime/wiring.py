@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.settings import Environment
     from gpu_capacity.upkeep.audit.means import Audit
     from gpu_capacity.upkeep.watch.store import WatchStore
+    from gpu_capacity.usage.store import UsageStore
     from gpu_capacity.vms.prices import PriceList
     from gpu_capacity.vms.store import VmStore
     from gpu_capacity.vms.templates import TemplateList
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 SECONDS_A_DAY: Final = 86_400
 HISTORY_DAYS: Final = 90
+USAGE_DAYS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,12 @@ class Publisher:
     """What turns the stream of the holders table into events works with: see ``history.publish``."""
 
     history: HistoryStore
+    usage: UsageStore
+    inventory: InventoryStore
     bus: EventBus
     letters: DeadLetters
     telemetry: Telemetry
+    pause: Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         fault_reports=lazy(lambda: _fault_report_store(database, tables)),
         watch=lazy(lambda: _watch_store(database, tables)),
         history=lazy(lambda: _history_store(env, database, tables)),
+        usage=lazy(lambda: _usage_store(env, database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
         repeats=lazy(lambda: _repeat_store(database, tables)),
         quarantine=lazy(lambda: _quarantine(database, tables, edges)),
@@ -222,8 +228,16 @@ def publisher_of(env: Environment, edges: Edges, bus: EventBus, letters: DeadLet
     Raises:
         Misconfigured: a setting is missing or malformed.
     """
-    history = _history_store(env, _database(edges), TableNames.read(env))
-    return Publisher(history, bus, letters, edges.telemetry)
+    tables, database = TableNames.read(env), _database(edges)
+    return Publisher(
+        history=_history_store(env, database, tables),
+        usage=_usage_store(env, database, tables),
+        inventory=InventoryStore(database, tables.inventory, edges.clock),
+        bus=bus,
+        letters=letters,
+        telemetry=edges.telemetry,
+        pause=edges.pause,
+    )
 
 
 def providers_of(env: Environment, edges: Edges) -> tuple[HostProvider, VmProvider]:
@@ -334,6 +348,13 @@ def _history_store(env: Environment, database: Database, tables: TableNames) -> 
 
     days = env.whole("HISTORY_DAYS", HISTORY_DAYS, least=1)
     return HistoryStore(database, tables.history, days * SECONDS_A_DAY)
+
+
+def _usage_store(env: Environment, database: Database, tables: TableNames) -> UsageStore:
+    from gpu_capacity.usage.store import UsageStore  # noqa: PLC0415 - see above
+
+    days = env.whole("USAGE_DAYS", USAGE_DAYS, least=1)
+    return UsageStore(database, tables.history, days * SECONDS_A_DAY)
 
 
 def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, int]) -> QuotaStore:

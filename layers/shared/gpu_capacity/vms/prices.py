@@ -10,7 +10,8 @@ shown figures. Discounts apply to GPUs only: a disk costs the same under every r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,10 +29,12 @@ CANCELLATION_SHARE: Final = Decimal("0.25")
 """The fee for cancelling a term, as a share of the price of the whole term. The published name of the figure
 says 25 percent."""
 
+CURRENCY: Final = "USD"
 HOURLY_MAX: Final = Decimal(1000)
 _HOURS_PER_MONTH_MIN: Final = 672
 _HOURS_PER_MONTH_MAX: Final = 744
 _DIGITS_MAX: Final = 12
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
 class PriceListInvalid(ValueError):
@@ -40,13 +43,19 @@ class PriceListInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices in one currency. Discounts are shares from 0 to 1; ``reserved_discounts`` are by months."""
+    """Prices in one currency. Discounts are shares from 0 to 1; ``reserved_discounts`` are by months.
+
+    ``gpu_hourly`` is for VMs. ``accelerator_hourly`` is for a GPU of reservations and capacity claims; an
+    accelerator that it does not have has no list price.
+    """
 
     gpu_hourly: Mapping[str, Decimal]
     storage_gb_hourly: Decimal
     interruptible_discount: Decimal
     reserved_discounts: Mapping[int, Decimal]
     hours_per_month: int
+    accelerator_hourly: Mapping[str, Decimal] = field(default_factory=dict)
+    currency: str = CURRENCY
 
     def discount(self, rental_type: RentalType, months: int | None = None) -> Decimal:
         """The share of the list price that a rental type saves; ``months`` is used for ``RESERVED`` only."""
@@ -126,12 +135,18 @@ def parse_prices(text: str) -> PriceList:
         "reservedDiscounts",
         "hoursPerMonth",
     }
-    if not isinstance(document, dict) or set(document) != names:
-        raise PriceListInvalid(f"the price list must have exactly {', '.join(sorted(names))}")
+    more = {"acceleratorHourly", "currency"}
+    if not isinstance(document, dict) or not names <= set(document) <= names | more:
+        must, may = ", ".join(sorted(names)), " and ".join(sorted(more))
+        raise PriceListInvalid(f"the price list must have exactly {must}; it may have {may}")
+    currency = document.get("currency", CURRENCY)
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
+        raise PriceListInvalid("currency must be three capital letters, as in ISO 4217")
     hours = document["hoursPerMonth"]
     if type(hours) is not int or not _HOURS_PER_MONTH_MIN <= hours <= _HOURS_PER_MONTH_MAX:
         raise PriceListInvalid("hoursPerMonth must be the hours of 28 to 31 days")
     gpus = _table("gpuHourly", document["gpuHourly"])
+    accelerators = _table("acceleratorHourly", document.get("acceleratorHourly", {"": "0"}))
     discounts = _table("reservedDiscounts", document["reservedDiscounts"])
     if set(discounts) != {str(months) for months in TERM_MONTHS}:
         raise PriceListInvalid("reservedDiscounts must have exactly 1, 3 and 6")
@@ -149,6 +164,12 @@ def parse_prices(text: str) -> PriceList:
             for months, share in discounts.items()
         },
         hours_per_month=hours,
+        accelerator_hourly={
+            name: _decimal(f"acceleratorHourly.{name}", price, HOURLY_MAX)
+            for name, price in accelerators.items()
+            if name
+        },
+        currency=currency,
     )
 
 

@@ -1,0 +1,1 @@
+"""What holders use: GPUs held, second by second, and what that costs."""

@@ -1,0 +1,1 @@
+"""Usage in the APIs."""

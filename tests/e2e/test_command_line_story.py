@@ -68,6 +68,7 @@ def test_racks_are_reserved_servers_are_booted_and_all_is_given_back(stack: Stac
     placed = shell.json(f"placements create {servers} {wait}")
     placement = placed["metadata"]["id"]
     assert placed["status"]["readyHostCount"] == 4
+    assert re.search(rf"A  reservation {reservation} .*: 2$", shell.gpucap(f"map {REGION}"), re.MULTILINE)
     table = shell.gpucap(f"servers list {placement}")
     assert len(re.findall(r"^psrv-\w+ .* Running +[\d.]+ ", table, re.MULTILINE)) == 4
 

@@ -127,6 +127,16 @@ class RecordedWorkflows:
 
 
 @dataclass
+class RecordedAudits:
+    """Records which audits were asked for; none runs."""
+
+    started: list[str] = field(default_factory=list)
+
+    def start(self, run_id: str) -> None:
+        self.started.append(run_id)
+
+
+@dataclass
 class RecordedEvents:
     """Records the zones in which capacity was freed."""
 

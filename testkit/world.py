@@ -36,6 +36,7 @@ from gpu_capacity.runtime.wiring import Edges, Outside, services_of
 from testkit.doubles import (
     CountingIds,
     FakeClock,
+    RecordedAudits,
     RecordedEvents,
     RecordedPause,
     RecordedTelemetry,
@@ -275,6 +276,7 @@ class World:
         self.db = _loaded(self.pods, self.regions, self.trusting).copy(self.clock.now)
         self.workflows = RecordedWorkflows()
         self.events = RecordedEvents()
+        self.audits = RecordedAudits()
         self.telemetry = RecordedTelemetry()
         self.pause = RecordedPause()
         self._environments = 0
@@ -283,8 +285,8 @@ class World:
     def twin(self) -> World:
         """Return another world in the same state; its execution environments have served nothing yet."""
         twin = copy(self)
-        twin.clock, twin.workflows, twin.events, twin.telemetry, twin.pause = deepcopy(
-            (self.clock, self.workflows, self.events, self.telemetry, self.pause)
+        twin.clock, twin.workflows, twin.events, twin.audits, twin.telemetry, twin.pause = deepcopy(
+            (self.clock, self.workflows, self.events, self.audits, self.telemetry, self.pause)
         )
         twin.db = self.db.copy(twin.clock.now)
         twin.services = twin.environment()
@@ -300,6 +302,7 @@ class World:
         outside = Outside(
             workflows=self.workflows,
             events=self.events,
+            audits=self.audits,
             provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
             vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
         )

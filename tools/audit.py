@@ -1,33 +1,42 @@
 """Look for disagreements between holders and pods: `make audit [ARGS="--fix --json"] [STACK=…] [STATE=…]`.
 
-Asks the providers, reads all tables and reports what certainly disagrees. With --fix it repairs what can be
-repaired safely. STACK names a deployed stack, in the account and region of the usual AWS settings; without
-it the command works on the running local stack. Exit code: 0 if nothing disagrees (any more), 1 if something
-does, 2 if the audit failed.
+Has the stack ask the providers and read all tables, waits, and reports what certainly disagrees. With --fix
+the command does that itself, and repairs what can be repaired safely. STACK names a deployed stack, with a
+token in TOKEN, or for --fix with the usual AWS settings; without it the command works on the running local
+stack. Exit code: 0 if nothing disagrees (any more), 1 if something does, 2 if the audit failed.
 """
 
 import argparse
 import getpass
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
 from gpu_capacity.errors import CapacityError
+from gpu_capacity.inventory.audit_runs import RUN_SECONDS_MAX, START_SECONDS_MAX, AuditStatus
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
 from gpu_capacity.upkeep.audit.repair import Result
-from gpu_capacity.upkeep.audit.run import ADVICE, AuditReport, audit_holders
+from gpu_capacity.upkeep.audit.run import AuditReport, audit_holders
 from gpu_capacity.upkeep.audit.store import Tables
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
+from tools.operator_api import OperatorApi, at, operator_api
 from tools.operator_stack import Stderr, connect
 
 CLEAN, FOUND, FAILED = 0, 1, 2
+
+POLL_SECONDS: Final = 2
+_POLLS_MAX: Final = (START_SECONDS_MAX + RUN_SECONDS_MAX) // POLL_SECONDS + 5
+"""By then every run has ended or failed."""
+
+_OVER: Final = (AuditStatus.ENDED, AuditStatus.FAILED)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,13 +55,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args(arguments)
     try:
-        client, outputs = connect(options.stack, options.state)
-        report = run(client, outputs, fix=options.fix, taken_away=options.take_away)
+        if options.fix:
+            client, outputs = connect(options.stack, options.state)
+            report = run(client, outputs, fix=True, taken_away=options.take_away).as_json()
+        else:
+            report = have_run(operator_api(options.stack, options.state))
     except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
         print(f"the audit could not be made: {error}", file=sys.stderr)
         return FAILED
-    print(json.dumps(report.as_json(), indent=2) if options.json else describe(report))
-    return CLEAN if report.is_clean else FOUND
+    print(json.dumps(report, indent=2) if options.json else describe(report))
+    return CLEAN if report["clean"] else FOUND
+
+
+def have_run(api: OperatorApi) -> dict[str, Any]:
+    """Have the stack run an audit, wait for it, and return it as the API shows it.
+
+    Raises:
+        LaunchError: the API refused it, or the run failed.
+    """
+    audit: dict[str, Any] = api.call("POST", "/audits")
+    for _ in range(_POLLS_MAX):
+        if audit["status"] in _OVER:
+            break
+        time.sleep(POLL_SECONDS)
+        audit = api.call("GET", at("audits", audit["id"]))
+    if audit["status"] != AuditStatus.ENDED:
+        raise LaunchError(audit.get("failure", f"audit {audit['id']} does not end"))
+    return audit
 
 
 def run(
@@ -68,23 +97,28 @@ def run(
     return audit_holders(replace(audit, actor=actor, taken_away=frozenset(taken_away)), fix=fix)
 
 
-def describe(report: AuditReport) -> str:
-    """Format the report as text."""
-    lines = [", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report.read.items()) + " read"]
-    for one in report.reported:
-        finding = one.finding
-        lines.append(f"{finding.kind} ({one.result}): {finding.subject}")
-        advice = "" if one.result in (Result.REPAIRED, Result.VANISHED) else one.why or ADVICE[finding.kind]
-        lines.append(f"    {finding.message}" + (f"; {advice}" if advice else ""))
-    lines += [f"note: {finding.subject}: {finding.message}" for finding in report.notices]
-    lines += [f"not judged, run again: {finding.kind}: {finding.subject}" for finding in report.unjudged]
-    left = len(report.reported)
-    lines.append("nothing disagrees" if not left else f"{left} found, " + _outcome(report))
+def describe(report: Mapping[str, Any]) -> str:
+    """Format a report, as plain values, as text."""
+    read = ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report["read"].items())
+    lines = [f"{read} read"]
+    for finding in report["findings"]:
+        lines.append(f"{finding['kind']} ({finding['result']}): {finding['subject']}")
+        done = finding["result"] in (Result.REPAIRED, Result.VANISHED)
+        advice = "" if done else finding.get("why") or finding["advice"]
+        lines.append(f"    {finding['message']}" + (f"; {advice}" if advice else ""))
+    lines += [f"note: {finding['subject']}: {finding['message']}" for finding in report["notices"]]
+    lines += [
+        f"not judged, run again: {finding['kind']}: {finding['subject']}" for finding in report["unjudged"]
+    ]
+    if left_out := report.get("leftOutCount"):
+        lines.append(f"{left_out} more: the log of the stack has all findings")
+    found = report.get("findingCount", len(report["findings"]))
+    lines.append("nothing disagrees" if not found else f"{found} found, {_outcome(report)}")
     return "\n".join(lines)
 
 
-def _outcome(report: AuditReport) -> str:
-    return "all repaired" if report.is_clean else "docs/audit.md says what to do"
+def _outcome(report: Mapping[str, Any]) -> str:
+    return "all repaired" if report["clean"] else "docs/audit.md says what to do"
 
 
 def tables_of(outputs: Mapping[str, str]) -> Tables:

@@ -140,7 +140,7 @@ def _hosts_of(facts: Facts, reservation: Reservation) -> list[str]:
 
 def shown(second: int, report: AuditReport, absent: list[str]) -> str:
     """The report of a drill as text."""
-    lines = [f"restored to {rfc3339(second)}", describe(report)]
+    lines = [f"restored to {rfc3339(second)}", describe(report.as_json())]
     lines += [f"missing: {what}" for what in absent] or ["providers have everything that holders should have"]
     return "\n".join(lines)
 

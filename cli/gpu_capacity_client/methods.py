@@ -1402,6 +1402,50 @@ class Methods(ABC):
         )
         return cast("models.MaintenanceRead", answer)
 
+    def start_audit(
+        self,
+    ) -> models.AuditRead:
+        """Start an audit.
+
+        Starts an audit in the background: whether holders, pods and providers agree. It repairs nothing.
+        Get it by its id until it has ended; that takes seconds to minutes. Needs the permission
+        `operator`.
+        """
+        answer = self._call(
+            "startAudit",
+            {},
+        )
+        return cast("models.AuditRead", answer)
+
+    def list_audits(
+        self,
+    ) -> list[models.AuditRead]:
+        """List audits.
+
+        Lists the audits of the last 90 days, those of the schedule as well, latest first. Needs the
+        permission `operator`.
+        """
+        answer = self._call(
+            "listAudits",
+            {},
+        )
+        return cast("list[models.AuditRead]", answer)
+
+    def get_audit(
+        self,
+        audit_id: str,
+    ) -> models.AuditDetailRead:
+        """Get an audit.
+
+        Gets an audit with what it found. Of very many findings the first are kept; `leftOutCount` says
+        how many more there were, and the log has all. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "getAudit",
+            {"auditID": audit_id},
+        )
+        return cast("models.AuditDetailRead", answer)
+
     def list_all_usage(
         self,
         *,

@@ -781,6 +781,24 @@ HostState: TypeAlias = Literal['in_service', 'unhealthy', 'out_of_service', 'mis
 MapState: TypeAlias = Literal['free', 'partlyHeld', 'held', 'cordoned', 'quarantined', 'incomplete', 'inMaintenance', 'outOfService']
 
 
+class AuditFinding(TypedDict):
+    """
+    Something that disagrees.
+    """
+
+    kind: str
+    subject: str
+    message: str
+    advice: str
+    items: list[str]
+    asked: list[str]
+    result: NotRequired[str]
+    why: NotRequired[str]
+
+
+AuditStatus: TypeAlias = Literal['requested', 'running', 'ended', 'failed']
+
+
 CordonSource: TypeAlias = Literal['operator', 'fleetDocument']
 
 
@@ -1318,6 +1336,47 @@ class Vm(TypedDict):
     interruption_reason: str | None
     failure_reason: str | None
     maintenances: NotRequired[list[VmMaintenance]]
+
+
+class AuditDetailRead(TypedDict):
+    """
+    A run of the audit with what it found.
+    """
+
+    id: str
+    by: str
+    status: AuditStatus
+    requestedTime: str
+    startedTime: NotRequired[str]
+    endedTime: NotRequired[str]
+    failure: NotRequired[str]
+    clean: NotRequired[bool]
+    findingCount: NotRequired[int]
+    unjudgedCount: NotRequired[int]
+    noticeCount: NotRequired[int]
+    findings: list[AuditFinding]
+    unjudged: list[AuditFinding]
+    notices: list[AuditFinding]
+    leftOutCount: int
+    read: dict[str, int]
+
+
+class AuditRead(TypedDict):
+    """
+    A run of the audit.
+    """
+
+    id: str
+    by: str
+    status: AuditStatus
+    requestedTime: str
+    startedTime: NotRequired[str]
+    endedTime: NotRequired[str]
+    failure: NotRequired[str]
+    clean: NotRequired[bool]
+    findingCount: NotRequired[int]
+    unjudgedCount: NotRequired[int]
+    noticeCount: NotRequired[int]
 
 
 class ClaimQueue(TypedDict):

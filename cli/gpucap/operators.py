@@ -41,6 +41,16 @@ FAULT_REPORTS: Final[Columns] = {
     "ORGANIZATION": "organizationId",
     "TEXT": "text",
 }
+AUDITS: Final[Columns] = {
+    "ID": "id",
+    "BY": "by",
+    "STATUS": "status",
+    "ASKED FOR": "requestedTime",
+    "ENDED": "endedTime",
+    "CLEAN": "clean",
+    "FINDINGS": "findingCount",
+    "FAILURE": "failure",
+}
 HOLDERS: Final[Columns] = {
     "KIND": "kind",
     "ID": "id",
@@ -158,6 +168,15 @@ NOUNS: Final[Mapping[str, Noun]] = {
             ),
             "cancel": Verb("cancelMaintenance"),
             "drain": Verb("getPodDrain"),
+        },
+        panel=OPERATORS,
+    ),
+    "audits": Noun(
+        "Whether holders, pods and providers agree.",
+        {
+            "start": Verb("startAudit"),
+            "list": Verb("listAudits", columns=AUDITS),
+            "get": Verb("getAudit"),
         },
         panel=OPERATORS,
     ),

@@ -8,12 +8,14 @@ from uuid import UUID
 
 from gpu_capacity.access import Scope
 from gpu_capacity.accounts.api_key import ApiKey
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.inventory.audit_runs import AuditRun
 from gpu_capacity.inventory.cordons import Target
 from gpu_capacity.operations.plan_maintenance import MaintenancePlan, plan_maintenance
 from gpu_capacity.runtime import composition
 from testkit.handlers import arrangements as given
 from testkit.handlers.remembering import remembered
-from testkit.world import ORGANIZATION
+from testkit.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
@@ -52,6 +54,27 @@ def with_an_api_key(stage: Stage) -> None:
 
 SAMPLE_KEY_ID: Final = "0123456789abcdef"
 SAMPLE_MAINTENANCE: Final = "d1c2b3a4-0000-4000-8000-000000000073"
+
+
+SAMPLE_AUDIT: Final = "019e6dcd4bc0-5f0c2b7d9a1e4c38"
+
+
+@remembered
+def audit_asked_for(stage: Stage) -> None:
+    """An operator has asked for the audit that the event files name."""
+    given.reserved(stage)
+    run = AuditRun(SAMPLE_AUDIT, "operator@example.com", stage.clock.now())
+    composition.services().audit_runs.create(run)
+
+
+@remembered
+def audited(stage: Stage) -> None:
+    """That audit has run, and the schedule's after it. Both found a name that nobody has."""
+    audit_asked_for(stage)
+    name = keys.claim_name(ORGANIZATION, "left over") | {"claim": {"S": SAMPLE_AUDIT}}
+    stage.db.put_item(TableName=HOLDERS, Item=name)
+    assert not stage.run_event("audit_holders", "asked_for")["clean"]
+    assert not stage.run_event("audit_holders", "scheduled")["clean"]
 
 
 class _Chosen:

@@ -289,6 +289,7 @@ def default_settings(authority: Authority) -> dict[str, str]:
         "START_VM_STATE_MACHINE_ARN": MACHINES["start_vm"],
         "STOP_VM_STATE_MACHINE_ARN": MACHINES["stop_vm"],
         "FILL_FUNCTION": "gpu-capacity-fill-capacity-claims",
+        "AUDIT_FUNCTION": "gpu-capacity-audit-holders",
         "SIMULATED_READY_SECONDS": "20",
         "SIMULATED_DELETE_SECONDS": "5",
     }

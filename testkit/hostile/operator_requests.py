@@ -10,6 +10,7 @@ from testkit.world import ORGANIZATION, REGION
 
 OPERATOR: Final = "/operator/v1"
 MAINTENANCES: Final = f"{OPERATOR}/maintenances"
+AUDITS: Final = f"{OPERATOR}/audits"
 REGIONS: Final = f"{OPERATOR}/regions/{REGION}"
 CORDONS: Final = f"{REGIONS}/cordons"
 OF_ORGANIZATION: Final = f"{OPERATOR}/organizations/{ORGANIZATION}"
@@ -61,12 +62,17 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),
     "change_maintenance": Ask("PUT", f"{MAINTENANCES}/{ABSENT}", json.dumps(maintenance_change())),
     "cancel_maintenance": Ask("DELETE", f"{MAINTENANCES}/{ABSENT}"),
+    "start_audit": Ask("POST", AUDITS),
+    "list_audits": Ask("GET", AUDITS),
+    "get_audit": Ask("GET", f"{AUDITS}/{ABSENT}"),
 }
 
 ANSWERED: Final[dict[str, int]] = dict.fromkeys(OPERATOR_ASKS, 200) | {
     "lift_cordon": 404,
     "plan_maintenance": 201,
     "force_delete_holder": 202,
+    "start_audit": 202,
+    "get_audit": 404,
     "make_operator_api_key": 201,
     **dict.fromkeys(("revoke_operator_api_key", "lift_quarantine"), 404),
     **dict.fromkeys(("get_maintenance", "change_maintenance", "cancel_maintenance"), 404),

@@ -116,4 +116,12 @@ OPERATOR_CASES: Final = (
     ok(_CANCEL, "planned", contract.MAINTENANCE, 202, after=operated.maintenance_planned),
     ok(_CANCEL, "planned", contract.MAINTENANCE, 202, after=operated.maintenance_open),
     no(_CANCEL, "planned", 404, "not_found"),
+    ok("start_audit", "started", contract.AUDIT, 202, after=given.sample),
+    ok("list_audits", "all", contract.AUDITS, after=given.sample),
+    ok("list_audits", "all", contract.AUDITS, after=operated.audited),
+    ok("list_audits", "page", contract.AUDITS, after=operated.audited),
+    no("list_audits", "limit_malformed", 400, "invalid_request"),
+    ok("get_audit", "found", contract.AUDIT_DETAIL, after=operated.audit_asked_for),
+    ok("get_audit", "found", contract.AUDIT_DETAIL, after=operated.audited),
+    no("get_audit", "found", 404, "not_found"),
 )

@@ -72,6 +72,45 @@ MAINTENANCE_DETAIL: Final = record(
     " ".join([*_MAINTENANCE_PARTS, "hosts"]), hosts=many(_HOST), **_MAINTENANCE_PARTS, **_MAINTENANCE_MAY
 )
 
+_AUDIT_PARTS: Final[dict[str, Any]] = {
+    "id": TEXT,
+    "by": TEXT,
+    "status": one_of("requested", "running", "ended", "failed"),
+    "requestedTime": TIME,
+}
+_AUDIT_MAY: Final[dict[str, Any]] = {
+    "startedTime": TIME,
+    "endedTime": TIME,
+    "failure": TEXT,
+    "clean": FLAG,
+    "findingCount": AMOUNT,
+    "unjudgedCount": AMOUNT,
+    "noticeCount": AMOUNT,
+}
+AUDIT: Final = record(" ".join(_AUDIT_PARTS), **_AUDIT_PARTS, **_AUDIT_MAY)
+AUDITS: Final = many(AUDIT)
+_FINDING: Final = record(
+    "kind subject message advice items asked",
+    kind=TEXT,
+    subject=TEXT,
+    message=TEXT,
+    advice=TEXT,
+    items=many(TEXT),
+    asked=many(TEXT),
+    result=TEXT,
+    why=TEXT,
+)
+AUDIT_DETAIL: Final = record(
+    " ".join([*_AUDIT_PARTS, "findings", "unjudged", "notices", "leftOutCount", "read"]),
+    findings=many(_FINDING),
+    unjudged=many(_FINDING),
+    notices=many(_FINDING),
+    leftOutCount=AMOUNT,
+    read={"type": "object", "additionalProperties": AMOUNT},
+    **_AUDIT_PARTS,
+    **_AUDIT_MAY,
+)
+
 _KIND: Final = one_of("reservation", "placement", "capacityClaim", "vm")
 _HOLDER_MUST: Final[dict[str, Any]] = {
     "kind": _KIND,

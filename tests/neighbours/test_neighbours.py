@@ -19,6 +19,7 @@ from gpu_capacity.runtime.wiring import Edges, Outside, services_of
 from testkit.doubles import (
     CountingIds,
     FakeClock,
+    RecordedAudits,
     RecordedEvents,
     RecordedPause,
     RecordedTelemetry,
@@ -148,7 +149,8 @@ def test_every_region_of_the_sample_fleet_has_a_network_and_an_image_for_what_it
 
 def test_a_wrong_setting_shows_at_the_first_request() -> None:
     edges = Edges(MemoryDynamoDB(), FakeClock(), CountingIds("ids"), RecordedPause(), RecordedTelemetry())
-    outside = Outside(RecordedWorkflows(), RecordedEvents(), provider=None, vm_provider=None)  # type: ignore[arg-type]
+    edge = (RecordedWorkflows(), RecordedEvents(), RecordedAudits())
+    outside = Outside(*edge, provider=None, vm_provider=None)  # type: ignore[arg-type]
     environment = Environment(TABLES | {"NEIGHBOURS": "nobody"})
 
     with pytest.raises(Misconfigured, match="NEIGHBOURS must be one of: any, sample"):

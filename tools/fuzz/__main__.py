@@ -100,7 +100,7 @@ def campaign(
         "seconds": round(sum(outcome.seconds for outcome in outcomes), 1),
         "failures": sum(len(outcome.failures) for outcome in outcomes),
         "findings": len(report.reported),
-        "audit": describe(report),
+        "audit": describe(report.as_json()),
         "documents": [outcome.as_json() for outcome in outcomes],
     }
 

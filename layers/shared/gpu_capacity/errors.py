@@ -23,6 +23,7 @@
     │   ├── HostsUnavailable         a reservation has not enough free hosts  (carries the explanation)
     │   └── RateLimited              the caller's share of this minute is used up   (carries seconds)
     ├── TryAgain                     nothing is wrong with the request: send it again unchanged
+    │   ├── AuditNotStarted          the function that runs audits did not answer
     │   ├── RaceLost                 other writers were faster in every attempt
     │   └── StorageUnavailable       the database gave no usable response
     ├── UnreadableItem               a stored item cannot be decoded               (names its key)
@@ -297,6 +298,10 @@ class TryAgain(CapacityError):
 
 class RaceLost(TryAgain):
     """Other writers were faster in every attempt; the number of attempts is limited."""
+
+
+class AuditNotStarted(TryAgain):
+    """The function that runs audits did not answer."""
 
 
 class StorageUnavailable(TryAgain):

@@ -147,6 +147,17 @@ class CapacityEvents(Protocol):
         """Announce that hosts of a zone were released or added. Never raises."""
 
 
+class Audits(Protocol):
+    """Runs the consistency check in the background."""
+
+    def start(self, run_id: str) -> None:
+        """Ask for a run that is recorded already. It may begin late, more than once, or never.
+
+        Raises:
+            AuditNotStarted: it was perhaps not asked for.
+        """
+
+
 class EventBus(Protocol):
     """Tells others what happened to holders."""
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.operations.api.audits import show, start
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.upkeep.audit.findings import Kind
+from gpu_capacity.upkeep.audit.recorded import Recorder, run_recorded
 from gpu_capacity.upkeep.audit.run import ADVICE
 from testkit.dynamodb import throttled, unreachable
-from testkit.world import TABLES
+from testkit.world import INVENTORY, TABLES
 from tests.upkeep.audit import planted, planted_servers
 from tests.upkeep.audit.scene import Scene
 from tools import audit
@@ -35,6 +41,39 @@ class Functions:
         return {"Environment": {"Variables": SETTINGS}}
 
 
+class Api:
+    """The operators' API over a scene. An audit begins when it is looked at for the first time."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.is_lost = False
+
+    def call(self, method: str, path: str) -> Any:
+        run_id = path.removeprefix("/audits").removeprefix("/")
+        services = self._scene.world.services
+        asked = SimpleNamespace(
+            services=services,
+            caller=SimpleNamespace(subject="operator:someone"),
+            path_parameters={"auditID": run_id},
+        )
+        if method == "POST":
+            return start(cast("Any", asked)).body
+        if not self.is_lost:
+            with suppress(CapacityError):
+                recorder = Recorder(services.audit_runs, services.clock, services.ids)
+                run_recorded(recorder, self._scene.auditor(), run_id)
+        return show(cast("Any", asked)).body
+
+
+@pytest.fixture
+def api(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The API that the command asks; waiting moves the clock."""
+    made = Api(scene)
+    monkeypatch.setattr(audit, "operator_api", lambda _stack, _state: made)
+    monkeypatch.setattr("tools.audit.time.sleep", scene.world.clock.advance)
+    return made
+
+
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     """This world as the local stack of the command."""
@@ -47,13 +86,13 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     return made
 
 
-def test_an_audit_without_findings_exits_with_0(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_without_findings_exits_with_0(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit.main([]) == 0
     assert capsys.readouterr().out.endswith("nothing disagrees\n")
 
 
 def test_an_audit_with_findings_exits_with_1_and_says_what_to_do(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     assert audit.main([]) == 1
@@ -63,7 +102,7 @@ def test_an_audit_with_findings_exits_with_1_and_says_what_to_do(
 
 
 def test_an_audit_whose_findings_were_all_repaired_exits_with_0_and_names_the_operator(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     assert audit.main(["--fix"]) == 0
@@ -80,7 +119,9 @@ def test_findings_left_after_repairs_exit_with_1(scene: Scene) -> None:
     assert audit.main(["--fix"]) == 1
 
 
-def test_the_json_report_has_the_same_findings(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_report_has_the_same_findings(
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     assert audit.main(["--json"]) == 1
     report = json.loads(capsys.readouterr().out)
@@ -91,13 +132,20 @@ def test_the_json_report_has_the_same_findings(scene: Scene, capsys: pytest.Capt
 
 @pytest.mark.parametrize("fault", [throttled(), unreachable()], ids=["throttled", "unreachable"])
 def test_a_database_that_does_not_answer_exits_with_2(
-    scene: Scene, capsys: pytest.CaptureFixture[str], fault: Any
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str], fault: Any
 ) -> None:
     scene.db.before("scan", fault, times=None)
+    for arguments in ([], ["--fix"]):
+        assert audit.main(arguments) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("the audit could not be made: ")
+
+
+def test_an_audit_that_never_begins_exits_with_2(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    api.is_lost = True
     assert audit.main([]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("the audit could not be made: ")
+    assert capsys.readouterr().err == "the audit could not be made: it never began\n"
 
 
 def test_an_audit_without_a_stack_exits_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +153,9 @@ def test_an_audit_without_a_stack_exits_with_2(monkeypatch: pytest.MonkeyPatch) 
         raise LaunchError("no local stack is running")
 
     monkeypatch.setattr(audit, "connect", nothing_runs)
+    monkeypatch.setattr(audit, "operator_api", nothing_runs)
     assert audit.main([]) == 2
+    assert audit.main(["--fix"]) == 2
 
 
 def test_every_kind_of_finding_has_advice_and_a_section_in_the_guide() -> None:
@@ -159,7 +209,10 @@ def test_the_schedule_reports_findings_and_repairs_nothing(
     planted.a_name_is_left_of_a_claim(deployed)
     before = deployed.db.dump()
     assert _invoke()["clean"] is False
-    assert deployed.db.dump() == before
+    after = deployed.db.dump()
+    added = [item for item in after.pop(INVENTORY) if item not in before[INVENTORY]]
+    assert [item["pk"]["S"] for item in added] == [keys.AUDITS_PARTITION]
+    assert after == {table: items for table, items in before.items() if table != INVENTORY}
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     assert any(line.get("AuditFindings") and line.get("kind") == "name_stale" for line in metrics)
     assert sum(sum(line.get("AuditsRun", [])) for line in metrics) == 2
@@ -171,4 +224,4 @@ def test_the_schedule_only_reads(deployed: Scene) -> None:
     used: set[str] = set()
     deployed.db.before("*", lambda operation, _: used.add(operation), times=None)
     _invoke()
-    assert used == {"scan", "get_item", "transact_get_items", "query"}
+    assert used == {"scan", "get_item", "transact_get_items", "query", "put_item"}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from gpu_capacity.inventory.audit_runs import AuditStatus
 from gpu_capacity.inventory.maintenances import MaintenanceStatus
 from gpu_capacity.operations.api.cordons import Source
 from tools.openapi import usage
 from tools.openapi.description import ApiText
-from tools.openapi.operators import accounts, cordons, fault_reports, holders, maintenances
+from tools.openapi.operators import accounts, audits, cordons, fault_reports, holders, maintenances
 from tools.openapi.operators.tag import OPERATORS_TAG
 from tools.openapi.reservation_errors import ERRORS
 
-_NOUNS: Final = (holders, accounts, cordons, fault_reports, maintenances)
+_NOUNS: Final = (holders, accounts, cordons, fault_reports, maintenances, audits)
 
 OPERATORS: Final = ApiText(
     tags={OPERATORS_TAG: "What those who run the service see and do, in every organization."},
@@ -22,6 +23,7 @@ OPERATORS: Final = ApiText(
         **usage.SCHEMA_NAMES,
         Source.__name__: "cordonSource",
         MaintenanceStatus.__name__: "maintenanceStatus",
+        AuditStatus.__name__: "auditStatus",
     },
     operations={name: words for noun in _NOUNS for name, words in noun.OPERATIONS.items()}
     | {"list_all_usage": usage.of(OPERATORS_TAG, "every organization, or those that are named,")},

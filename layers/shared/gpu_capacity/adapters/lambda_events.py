@@ -1,4 +1,4 @@
-"""Sends capacity events as asynchronous invocations of the filler."""
+"""Asynchronous invocations: of the filler, as capacity events, and of the audit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gpu_capacity.adapters.aws_failures import AWS_ERRORS
+from gpu_capacity.errors import AuditNotStarted
 
 if TYPE_CHECKING:
     from gpu_capacity.ports import Telemetry
@@ -39,3 +40,22 @@ class LambdaEvents:
             self._telemetry.warning(
                 "capacity event not sent; the schedule will serve those who wait", zone=zone
             )
+
+
+class LambdaAudits:
+    """Invokes the function of the audit by name, and does not wait for its result."""
+
+    def __init__(self, client: LambdaClient, function: str) -> None:
+        self._client = client
+        self._function = function
+
+    def start(self, run_id: str) -> None:
+        """See ``Audits.start``."""
+        try:
+            self._client.invoke(
+                FunctionName=self._function,
+                InvocationType="Event",
+                Payload=json.dumps({"auditId": run_id}).encode(),
+            )
+        except AWS_ERRORS as error:
+            raise AuditNotStarted("the audit was not started") from error

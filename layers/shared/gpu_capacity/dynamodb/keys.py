@@ -11,6 +11,7 @@ inventory   HOSTS#region           POD#pod            full topology of a pod: la
 inventory   CORDONS                REGION#region      what operators have cordoned in a region
 inventory   MAINTENANCES           MAINTENANCE#id     a maintenance
 inventory   MAINTAINED#id          HOST#host          a host that this maintenance has taken
+inventory   AUDITS#ALL             AUDIT#id           a run of the audit, which expires
 holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
 holders     ORG#organization       CLAIM#id           a capacity claim, or its tombstone
 holders     ORG#organization       CLAIMNAME#name     which capacity claim has that name
@@ -69,6 +70,7 @@ SPAN_PREFIX: Final = "SPAN#"
 METERED_PREFIX: Final = "METERED#"
 MAINTENANCE_PREFIX: Final = "MAINTENANCE#"
 HOST_PREFIX: Final = "HOST#"
+AUDIT_PREFIX: Final = "AUDIT#"
 
 GPU_TAG_PREFIX: Final = "g"
 """Prefix of holder tags for GPUs among the parts of a domain. It is no hex digit, so no plain tag begins with
@@ -147,6 +149,15 @@ def maintained_hosts_partition(maintenance_id: str) -> str:
 def maintained_host(maintenance_id: str, host_id: str) -> Key:
     """A host that a maintenance has taken."""
     return _key(maintained_hosts_partition(maintenance_id), HOST_PREFIX + host_id)
+
+
+AUDITS_PARTITION: Final = "AUDITS#ALL"
+"""With a part after ``#``, as the permission to write it is by a pattern of keys."""
+
+
+def audit_run(run_id: str) -> Key:
+    """A run of the consistency check. Ids grow with time."""
+    return _key(AUDITS_PARTITION, AUDIT_PREFIX + run_id)
 
 
 def owners_partition(region_id: str, flavor_id: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.inventory.announcements import Announcements
+    from gpu_capacity.inventory.audit_runs import AuditRunStore
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
@@ -91,6 +92,13 @@ class HasMaintenances(Protocol):
 
     @property
     def maintenances(self) -> MaintenanceStore: ...
+
+
+class HasAuditRuns(Protocol):
+    """Runs of the consistency check."""
+
+    @property
+    def audit_runs(self) -> AuditRunStore: ...
 
 
 class HasTelemetry(Protocol):

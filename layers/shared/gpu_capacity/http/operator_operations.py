@@ -21,6 +21,7 @@ _MAINTENANCES: Final = f"{OPERATOR}/maintenances"
 _MAINTENANCE: Final = f"{_MAINTENANCES}/{{maintenanceID}}"
 USAGE_ONCE: Final = ("since", "until", "format", "limit", "cursor")
 USAGE_REPEATED: Final = ("organizationID", "projectID")
+_AUDITS: Final = f"{OPERATOR}/audits"
 _PART: Final = ("podID", "domainID", "hostID")
 _PAGE: Final = ("limit", "cursor")
 
@@ -30,6 +31,7 @@ _limiting = partial(Operation, permission=Permission.OPERATE, shared="operator_q
 _issuing = partial(Operation, permission=Permission.OPERATE, shared="operator_api_keys")
 _deleting = partial(Operation, permission=Permission.OPERATE, shared="operator_holders")
 _maintaining = partial(Operation, permission=Permission.OPERATE, shared="operator_maintenances")
+_auditing = partial(Operation, permission=Permission.OPERATE, shared="operator_audits")
 
 OPERATOR_OPERATIONS: Final = (
     _reading("list_operator_regions", "GET", f"{OPERATOR}/regions"),
@@ -65,4 +67,7 @@ OPERATOR_OPERATIONS: Final = (
     _maintaining("plan_maintenance", "POST", _MAINTENANCES, once=("dryRun",)),
     _maintaining("change_maintenance", "PUT", _MAINTENANCE, once=("dryRun",)),
     _maintaining("cancel_maintenance", "DELETE", _MAINTENANCE),
+    _auditing("start_audit", "POST", _AUDITS),
+    _reading("list_audits", "GET", _AUDITS, once=_PAGE),
+    _reading("get_audit", "GET", f"{_AUDITS}/{{auditID}}"),
 )

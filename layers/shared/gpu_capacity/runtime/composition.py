@@ -14,17 +14,19 @@ import boto3
 from botocore.config import Config
 
 from gpu_capacity.adapters.background import BackgroundThread
-from gpu_capacity.adapters.lambda_events import LambdaEvents
+from gpu_capacity.adapters.lambda_events import LambdaAudits, LambdaEvents
 from gpu_capacity.adapters.retrying_client import CONNECT_SECONDS, READ_SECONDS, RetryingClient
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
 from gpu_capacity.deadline import Deadline
+from gpu_capacity.runtime.lazy import lazy
 from gpu_capacity.runtime.observability import Observability
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import (
     Edges,
     Outside,
     audit_of,
+    audit_runs_of,
     fleet_store_of,
     fleet_sync_of,
     providers_of,
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.fleet.sync import SyncReport
     from gpu_capacity.ports import CapacityEvents
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.upkeep.audit.run import AuditReport
 
 # One attempt: ``RetryingClient`` decides about the next one, because it knows how much time is left.
 _CLIENT_CONFIG = {
@@ -97,7 +98,8 @@ def services() -> Services:
             "stop_vm": env.text("STOP_VM_STATE_MACHINE_ARN"),
         },
     )
-    return services_of(env, edges(), Outside(workflows, capacity_events(), provider, vm_provider))
+    audits = lazy(lambda: LambdaAudits(client("lambda"), env.text("AUDIT_FUNCTION")))
+    return services_of(env, edges(), Outside(workflows, capacity_events(), audits, provider, vm_provider))
 
 
 @cache
@@ -151,12 +153,13 @@ def synchronize() -> SyncReport:
     return sync_inventory(fleet_sync_of(env, outside, feed_of(env, means), capacity_events()))
 
 
-def audit() -> AuditReport:
-    """Run the consistency check once, without repairs. Imported lazily: nothing else reads whole tables."""
-    from gpu_capacity.upkeep.audit.run import audit_holders  # noqa: PLC0415 - see above
+def audit(event: dict[str, Any]) -> dict[str, Any]:
+    """Run the consistency check that an event asks for. Imported lazily: nothing else reads whole tables."""
+    from gpu_capacity.upkeep.audit.recorded import Recorder, run_recorded  # noqa: PLC0415 - see above
 
-    env = environment()
-    return audit_holders(audit_of(env, edges(), providers_of(env, edges())))
+    env, outside = environment(), edges()
+    recorder = Recorder(audit_runs_of(env, outside), outside.clock, outside.ids)
+    return run_recorded(recorder, audit_of(env, outside, providers_of(env, outside)), event.get("auditId"))
 
 
 @cache

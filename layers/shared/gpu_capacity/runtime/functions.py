@@ -178,11 +178,11 @@ def step(use_case: UseCase, *arguments: str) -> Step:
     return lambda services, event: use_case(services, *(event[name] for name in arguments))
 
 
-def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
-    """A handler of a schedule. ``run`` has its own collaborators, and returns its report."""
+def schedule_function(name: str, run: Callable[[dict[str, Any]], Any]) -> LambdaHandler:
+    """A handler of a schedule. ``run`` gets the event, has its own collaborators, and returns its report."""
 
-    def handler(_event: dict[str, Any], _context: Any) -> Any:
-        return run()
+    def handler(event: dict[str, Any], _context: Any) -> Any:
+        return run(event)
 
     return observed(name, handler)
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.http.request_counts import RequestCounts
     from gpu_capacity.inventory.announcements import Announcements
+    from gpu_capacity.inventory.audit_runs import AuditRunStore
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.neighbours.port import Neighbours
     from gpu_capacity.placements.fault_reports import FaultReportStore
     from gpu_capacity.placements.store import PlacementStore
-    from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.ports import Audits, Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
     from gpu_capacity.reservations.roles import Dependants
     from gpu_capacity.reservations.runs import Runs
@@ -43,6 +44,7 @@ class Services:
     fleet: FleetStore
     announcements: Announcements
     maintenances: MaintenanceStore
+    audit_runs: AuditRunStore
     runs: Runs
     reservations: ReservationStore
     placements: PlacementStore
@@ -65,6 +67,7 @@ class Services:
     neighbours: Neighbours
     workflows: Workflows
     events: CapacityEvents
+    audits: Audits
     telemetry: Telemetry
     clock: Clock
     ids: Ids

@@ -37,12 +37,14 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.holders.roles import Quarantine
     from gpu_capacity.inventory.announcements import Announcements
+    from gpu_capacity.inventory.audit_runs import AuditRunStore
     from gpu_capacity.inventory.fleet.store import FleetStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore
     from gpu_capacity.placements.fault_reports import FaultReportStore
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import (
+        Audits,
         Background,
         CapacityEvents,
         Clock,
@@ -100,10 +102,11 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What use cases call outside of this service: workflows, the filler, and host providers."""
+    """What use cases call outside of this service: workflows, other functions, and host providers."""
 
     workflows: Workflows
     events: CapacityEvents
+    audits: Audits
     provider: HostProvider
     vm_provider: VmProvider
 
@@ -124,6 +127,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         fleet=lazy(lambda: _fleet_store(database, tables)),
         announcements=lazy(lambda: _announcements(database, tables, edges)),
         maintenances=lazy(lambda: _maintenance_store(database, tables)),
+        audit_runs=lazy(lambda: _audit_run_store(database, tables)),
         claims=lazy(lambda: _claim_store(database, tables)),
         accounts=lazy(lambda: _account_store(database, tables)),
         prices=lazy(lambda: _price_list(env)),
@@ -146,6 +150,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         neighbours=neighbours.neighbours_named(env.text("NEIGHBOURS", neighbours.DEFAULT)),
         workflows=outside.workflows,
         events=outside.events,
+        audits=outside.audits,
         telemetry=edges.telemetry,
         clock=edges.clock,
         ids=edges.ids,
@@ -222,6 +227,15 @@ def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmPr
     return Audit(store, asked, edges.telemetry, edges.clock, edges.pause)
 
 
+def audit_runs_of(env: Environment, edges: Edges) -> AuditRunStore:
+    """Where the function of the audit records its runs.
+
+    Raises:
+        Misconfigured: a setting is missing or malformed.
+    """
+    return _audit_run_store(_database(edges), TableNames.read(env))
+
+
 def publisher_of(env: Environment, edges: Edges, bus: EventBus, letters: DeadLetters) -> Publishing:
     """The collaborators of the function that reads the stream of the holders table.
 
@@ -280,6 +294,12 @@ def _maintenance_store(database: Database, tables: TableNames) -> MaintenanceSto
     from gpu_capacity.inventory.maintenance_store import MaintenanceStore  # noqa: PLC0415 - see above
 
     return MaintenanceStore(database, tables.inventory)
+
+
+def _audit_run_store(database: Database, tables: TableNames) -> AuditRunStore:
+    from gpu_capacity.inventory.audit_runs import AuditRunStore  # noqa: PLC0415 - see above
+
+    return AuditRunStore(database, tables.inventory)
 
 
 def _reservation_store(database: Database, tables: TableNames) -> ReservationStore:

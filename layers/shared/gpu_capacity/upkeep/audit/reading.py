@@ -19,6 +19,7 @@ from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.ids import HOLDER_TAG_BYTES, holder_tag
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.holders.repeat_store import decode_recent
+from gpu_capacity.inventory.audit_runs import decode_audit_run
 from gpu_capacity.inventory.bookings import TAG_BYTES
 from gpu_capacity.inventory.fleet.store import decode_feed
 from gpu_capacity.inventory.items import (
@@ -49,6 +50,18 @@ if TYPE_CHECKING:
 
 # What may be raised by decoding an item that was edited by hand.
 _UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableItem)
+
+_ONLY_DECODED: Final[Mapping[str, Callable[[Mapping[str, Any]], object]]] = {
+    "SHAPES": decode_shape,
+    "CATALOG": decode_region,
+    "FEED": decode_feed,
+    "CORDONS": decode_cordons,
+    "MAINTENANCES": decode_maintenance,
+    "MAINTAINED": decode_maintained_host,
+    "AUDITS": decode_audit_run,
+    "WATCH": decode_sighted,
+}
+"""Items of the inventory that no rule uses, by the beginning of their partition key."""
 
 
 @dataclass
@@ -110,21 +123,8 @@ class Reading:
                 pod = decode_pod(item)
                 claims = keys.owners(pod.region_id, pod.flavor_id, pod.id)
                 self.pods[Side.of(Table.INVENTORY, claims)] = pod
-            case "SHAPES":
-                decode_shape(item)
-            case "CATALOG":
-                decode_region(item)
-            case "FEED":
-                decode_feed(item)
-            case "CORDONS":
-                decode_cordons(item)
-            case keys.MAINTENANCES_PARTITION:
-                decode_maintenance(item)
-            case "MAINTAINED":
-                decode_maintained_host(item)
-            case keys.WATCH_PARTITION:
-                # No rule uses it; it only has to decode.
-                decode_sighted(item)
+            case kind if kind in _ONLY_DECODED:
+                _ONLY_DECODED[kind](item)
             case _:
                 self.unreadable.add(side)
 

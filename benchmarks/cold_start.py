@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.options import Options
 
 GOAL_MS: Final = 250.0
-_EDGE: Final = re.compile(r"gpu_capacity\.(?:http|\w+\.api)\.")
+_EDGE: Final = re.compile(r"gpu_capacity\.(?:http|\w+\.api|runtime\.apis)\b")
 """Modules that only functions of an API import."""
 
 LAYER_MB_MAX: Final = 250

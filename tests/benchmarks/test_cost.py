@@ -151,10 +151,10 @@ def test_a_placement_costs_one_unit_and_one_round_trip_more_than_a_reservation()
     assert cost.round_trips == claim.round_trips + 1
 
 
-def test_a_get_of_a_placement_reads_its_record_and_asks_the_provider_once() -> None:
+def test_a_get_of_a_placement_reads_its_record_and_what_is_out_of_sale_and_asks_the_provider_once() -> None:
     read = read_of(hosts_per_rack=2)
 
-    assert (read.requests, read.units, read.provider_requests) == (1, 1, 1)
+    assert (read.requests, read.units, read.provider_requests) == (2, 1.5, 1)
 
 
 def test_many_servers_take_no_more_state_transitions_than_few() -> None:

@@ -67,6 +67,9 @@ MORE: Final[dict[str, tuple[str, bool, list[str] | None]]] = {
     "failure_reason": ("string", True, None),
     "maintenances": ("array", False, None),
 }
+
+SOMETIMES: Final = frozenset({"cpu_percent", "ram_percent", "maintenances"})
+"""Fields of an answer only when there is something to say: measured usage, and maintenances of the node."""
 # Field: type, enumeration, default, minimum, shortest length.
 REQUEST: Final[dict[str, tuple[str | None, list[Any] | None, Any, int | None, int | None]]] = {
     "node": ("string", None, None, None, None),
@@ -94,7 +97,7 @@ def test_the_response_has_the_published_fields_types_and_enumerations() -> None:
     fields = ANSWER | MORE
     assert list(schema["properties"]) == list(fields)
     # The provider may not know usage, and then it is left out: the published text does not require it.
-    assert set(schema["required"]) == set(fields) - {"cpu_percent", "ram_percent", "maintenances"}
+    assert set(schema["required"]) == set(fields) - SOMETIMES
     for name, (kind, nullable, words) in fields.items():
         field = resolved(schema["properties"][name])
         choices = [resolved(choice) for choice in field.get("anyOf", [field])]

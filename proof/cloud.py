@@ -36,7 +36,7 @@ from proof.surroundings import Events, Executions, Silence, SkewedClock, Workflo
 from proof.turns import Turns
 from proof.vm_provider import VmProvider
 from proof.wire import Wire
-from testkit.doubles import CountingIds, FakeClock, RecordedAudits
+from testkit.doubles import CountingIds, FakeClock, NoLetters, RecordedAudits
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.world import INVENTORY, SERVERS, TABLES, create_tables
 
@@ -88,6 +88,7 @@ class Environment:
             workflows=Workflows(cloud),
             events=self.events,
             audits=RecordedAudits(),
+            letters=NoLetters(),
             provider=Provider(region, cloud),
             vm_provider=VmProvider(vms, cloud),
         )

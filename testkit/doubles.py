@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from gpu_capacity.errors import WorkflowUnavailable
-from gpu_capacity.ports import WorkflowState
+from gpu_capacity.ports import Letter, WorkflowState
 
 
 class FakeClock:
@@ -134,6 +134,16 @@ class RecordedAudits:
 
     def start(self, run_id: str) -> None:
         self.started.append(run_id)
+
+
+class NoLetters:
+    """A queue without letters."""
+
+    def count(self) -> int:
+        return 0
+
+    def peek(self) -> list[Letter]:
+        return []
 
 
 @dataclass

@@ -36,6 +36,7 @@ from gpu_capacity.runtime.wiring import Edges, Outside, services_of
 from testkit.doubles import (
     CountingIds,
     FakeClock,
+    NoLetters,
     RecordedAudits,
     RecordedEvents,
     RecordedPause,
@@ -303,6 +304,7 @@ class World:
             workflows=self.workflows,
             events=self.events,
             audits=self.audits,
+            letters=NoLetters(),
             provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
             vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
         )

@@ -1446,6 +1446,20 @@ class Methods(ABC):
         )
         return cast("models.AuditDetailRead", answer)
 
+    def list_dead_letters(
+        self,
+    ) -> list[models.DeadLetterQueue]:
+        """List dead letters.
+
+        Shows what failed for good in the background: how many letters there are, and some of them. They
+        stay in their queue for 14 days. Needs the permission `operator`.
+        """
+        answer = self._call(
+            "listDeadLetters",
+            {},
+        )
+        return cast("list[models.DeadLetterQueue]", answer)
+
     def list_all_usage(
         self,
         *,

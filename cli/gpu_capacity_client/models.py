@@ -802,6 +802,9 @@ AuditStatus: TypeAlias = Literal['requested', 'running', 'ended', 'failed']
 CordonSource: TypeAlias = Literal['operator', 'fleetDocument']
 
 
+DeadLetterOrigin: TypeAlias = Literal['change', 'stream', 'schedule', 'invocation']
+
+
 class ForceDelete(TypedDict):
     """
     Why a holder is deleted. Its owner reads it.
@@ -1411,6 +1414,29 @@ class CordonRead(TypedDict):
     maintenanceId: NotRequired[str]
     since: NotRequired[str]
     by: NotRequired[str]
+
+
+class DeadLetter(TypedDict):
+    """
+    An invocation, or a change of a holder, that failed for good.
+    """
+
+    id: str
+    sentTime: str
+    origin: DeadLetterOrigin
+    target: NotRequired[str]
+    error: NotRequired[str]
+    body: str
+
+
+class DeadLetterQueue(TypedDict):
+    """
+    A queue of what failed for good.
+    """
+
+    queue: str
+    count: int
+    letters: list[DeadLetter]
 
 
 class Holder(TypedDict):

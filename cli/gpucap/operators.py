@@ -171,6 +171,22 @@ NOUNS: Final[Mapping[str, Noun]] = {
         },
         panel=OPERATORS,
     ),
+    "dead-letters": Noun(
+        "What failed for good in the background.",
+        {
+            "list": Verb(
+                "listDeadLetters",
+                columns={
+                    "QUEUE": "queue",
+                    "LETTERS": "count",
+                    "SENT": "letters[].sentTime",
+                    "OF": "letters[].origin",
+                    "ERROR": "letters[].error",
+                },
+            )
+        },
+        panel=OPERATORS,
+    ),
     "audits": Noun(
         "Whether holders, pods and providers agree.",
         {

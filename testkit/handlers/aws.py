@@ -168,6 +168,33 @@ class MemoryBus:
         self.letters.append(json.loads(request["MessageBody"]))
         return {"MessageId": "1"}
 
+    def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+        self._recorder.note("sqs:GetQueueAttributes", "letters")
+        if self.down:
+            raise _error("GetQueueAttributes", "ThrottlingException")
+        counts = dict.fromkeys(request["AttributeNames"], "0")
+        return {"Attributes": counts | {"ApproximateNumberOfMessages": str(len(self.letters))}}
+
+    def receive_message(self, **request: Any) -> dict[str, Any]:
+        """Return the first letters; they stay, as who only looks makes them invisible for no time."""
+        self._recorder.note("sqs:ReceiveMessage", "letters")
+        if self.down:
+            raise _error("ReceiveMessage", "ThrottlingException")
+        assert request["VisibilityTimeout"] == 0
+        some = self.letters[: request["MaxNumberOfMessages"]]
+        noted = {"ErrorMessage": {"DataType": "String", "StringValue": "Task timed out"}}
+        return {
+            "Messages": [
+                {
+                    "MessageId": f"letter-{number}",
+                    "Body": json.dumps(letter),
+                    "Attributes": {"SentTimestamp": "1780000000000"},
+                    "MessageAttributes": noted,
+                }
+                for number, letter in enumerate(some)
+            ]
+        }
+
 
 class MemoryBucket:
     """The one object that the sync reads."""

@@ -62,6 +62,7 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),
     "change_maintenance": Ask("PUT", f"{MAINTENANCES}/{ABSENT}", json.dumps(maintenance_change())),
     "cancel_maintenance": Ask("DELETE", f"{MAINTENANCES}/{ABSENT}"),
+    "list_dead_letters": Ask("GET", f"{OPERATOR}/dead-letters"),
     "start_audit": Ask("POST", AUDITS),
     "list_audits": Ask("GET", AUDITS),
     "get_audit": Ask("GET", f"{AUDITS}/{ABSENT}"),

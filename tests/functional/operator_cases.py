@@ -116,6 +116,7 @@ OPERATOR_CASES: Final = (
     ok(_CANCEL, "planned", contract.MAINTENANCE, 202, after=operated.maintenance_planned),
     ok(_CANCEL, "planned", contract.MAINTENANCE, 202, after=operated.maintenance_open),
     no(_CANCEL, "planned", 404, "not_found"),
+    ok("list_dead_letters", "all", contract.DEAD_LETTERS, after=given.sample),
     ok("start_audit", "started", contract.AUDIT, 202, after=given.sample),
     ok("list_audits", "all", contract.AUDITS, after=given.sample),
     ok("list_audits", "all", contract.AUDITS, after=operated.audited),

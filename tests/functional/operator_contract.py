@@ -72,6 +72,24 @@ MAINTENANCE_DETAIL: Final = record(
     " ".join([*_MAINTENANCE_PARTS, "hosts"]), hosts=many(_HOST), **_MAINTENANCE_PARTS, **_MAINTENANCE_MAY
 )
 
+DEAD_LETTERS: Final = many(
+    full(
+        queue=one_of("failed-invocations"),
+        count=AMOUNT,
+        letters=many(
+            record(
+                "id sentTime origin body",
+                id=TEXT,
+                sentTime=TIME,
+                origin=one_of("change", "stream", "schedule", "invocation"),
+                target=TEXT,
+                error=TEXT,
+                body=TEXT,
+            )
+        ),
+    )
+)
+
 _AUDIT_PARTS: Final[dict[str, Any]] = {
     "id": TEXT,
     "by": TEXT,

@@ -19,6 +19,7 @@ from gpu_capacity.runtime.wiring import Edges, Outside, services_of
 from testkit.doubles import (
     CountingIds,
     FakeClock,
+    NoLetters,
     RecordedAudits,
     RecordedEvents,
     RecordedPause,
@@ -149,7 +150,7 @@ def test_every_region_of_the_sample_fleet_has_a_network_and_an_image_for_what_it
 
 def test_a_wrong_setting_shows_at_the_first_request() -> None:
     edges = Edges(MemoryDynamoDB(), FakeClock(), CountingIds("ids"), RecordedPause(), RecordedTelemetry())
-    edge = (RecordedWorkflows(), RecordedEvents(), RecordedAudits())
+    edge = (RecordedWorkflows(), RecordedEvents(), RecordedAudits(), NoLetters())
     outside = Outside(*edge, provider=None, vm_provider=None)  # type: ignore[arg-type]
     environment = Environment(TABLES | {"NEIGHBOURS": "nobody"})
 

@@ -169,6 +169,30 @@ class EventBus(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What failed for good, as its queue has it.
+
+    ``sent_at`` is in seconds since the epoch. ``attributes`` is what the sender noted, by its own names, and
+    ``body`` the event that failed.
+    """
+
+    id: str
+    sent_at: int
+    attributes: Mapping[str, str]
+    body: str
+
+
+class KeptLetters(Protocol):
+    """Shows the letters that are kept. Both methods raise ``BusUnavailable``, and change nothing."""
+
+    def count(self) -> int:
+        """About how many there are."""
+
+    def peek(self) -> Sequence[Letter]:
+        """Some of them, the oldest first."""
+
+
 class DeadLetters(Protocol):
     """Keeps what cannot be handled, until somebody looks at it."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.adapters.aws_failures import AWS_ERRORS, Failure, failure_of
 from gpu_capacity.errors import BusUnavailable
+from gpu_capacity.ports import Letter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,12 @@ class QueueClient(Protocol):
 
     def send_message(self, **kwargs: Any) -> Any:
         """Send a message."""
+
+    def get_queue_attributes(self, **kwargs: Any) -> Any:
+        """What is known of the queue."""
+
+    def receive_message(self, **kwargs: Any) -> Any:
+        """Some messages."""
 
 
 class EventBridge:
@@ -80,6 +87,48 @@ class LetterQueue:
             self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(letter))
         except AWS_ERRORS as error:
             raise _unavailable(error, "the queue did not answer") from error
+
+
+class KeptInQueue:
+    """The letters in a queue of SQS, shown and left there for others."""
+
+    def __init__(self, client: QueueClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def count(self) -> int:
+        """See ``KeptLetters.count``. Also those that somebody is handling."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        try:
+            found = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        except AWS_ERRORS as error:
+            raise _unavailable(error, "the queue did not answer") from error
+        return sum(int(found["Attributes"][name]) for name in names)
+
+    def peek(self) -> list[Letter]:
+        """See ``KeptLetters.peek``. A queue gives out a sample; each stays visible to whoever asks next."""
+        try:
+            found = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=ENTRIES_MAX,
+                VisibilityTimeout=0,
+                AttributeNames=["SentTimestamp"],
+                MessageAttributeNames=["All"],
+            )
+        except AWS_ERRORS as error:
+            raise _unavailable(error, "the queue did not answer") from error
+        letters = {message["MessageId"]: _letter(message) for message in found.get("Messages", ())}
+        return sorted(letters.values(), key=lambda letter: (letter.sent_at, letter.id))
+
+
+def _letter(message: Mapping[str, Any]) -> Letter:
+    noted = message.get("MessageAttributes", {}).items()
+    return Letter(
+        message["MessageId"],
+        int(message["Attributes"]["SentTimestamp"]) // 1000,
+        {name: str(value["StringValue"]) for name, value in noted if "StringValue" in value},
+        message["Body"],
+    )
 
 
 def _unavailable(error: AwsError, message: str) -> Exception:

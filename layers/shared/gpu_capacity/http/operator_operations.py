@@ -70,4 +70,5 @@ OPERATOR_OPERATIONS: Final = (
     _auditing("start_audit", "POST", _AUDITS),
     _reading("list_audits", "GET", _AUDITS, once=_PAGE),
     _reading("get_audit", "GET", f"{_AUDITS}/{{auditID}}"),
+    _reading("list_dead_letters", "GET", f"{OPERATOR}/dead-letters"),
 )

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gpu_capacity.history.publish import Needs as Publishing
     from gpu_capacity.http.tokens import TokenVerifier
     from gpu_capacity.inventory.fleet.sync import SyncReport
-    from gpu_capacity.ports import CapacityEvents
+    from gpu_capacity.ports import CapacityEvents, KeptLetters
     from gpu_capacity.runtime.services import Services
 
 # One attempt: ``RetryingClient`` decides about the next one, because it knows how much time is left.
@@ -99,7 +99,16 @@ def services() -> Services:
         },
     )
     audits = lazy(lambda: LambdaAudits(client("lambda"), env.text("AUDIT_FUNCTION")))
-    return services_of(env, edges(), Outside(workflows, capacity_events(), audits, provider, vm_provider))
+    return services_of(
+        env, edges(), Outside(workflows, capacity_events(), audits, lazy(_letters), provider, vm_provider)
+    )
+
+
+def _letters() -> KeptLetters:
+    """What failed for good. Imported lazily: only operators look at it."""
+    from gpu_capacity.adapters.event_bus import KeptInQueue  # noqa: PLC0415 - see above
+
+    return KeptInQueue(client("sqs"), environment().text("LETTERS_QUEUE_URL"))
 
 
 @cache

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from gpu_capacity.neighbours.port import Neighbours
     from gpu_capacity.placements.fault_reports import FaultReportStore
     from gpu_capacity.placements.store import PlacementStore
-    from gpu_capacity.ports import Audits, Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.ports import (
+        Audits,
+        Background,
+        CapacityEvents,
+        Clock,
+        Ids,
+        KeptLetters,
+        Pause,
+        Telemetry,
+        Workflows,
+    )
     from gpu_capacity.providers.port import HostProvider, VmProvider
     from gpu_capacity.reservations.roles import Dependants
     from gpu_capacity.reservations.runs import Runs
@@ -68,6 +78,7 @@ class Services:
     workflows: Workflows
     events: CapacityEvents
     audits: Audits
+    letters: KeptLetters
     telemetry: Telemetry
     clock: Clock
     ids: Ids

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         EventBus,
         FleetFeed,
         Ids,
+        KeptLetters,
         Pause,
         Telemetry,
         Workflows,
@@ -107,6 +108,7 @@ class Outside:
     workflows: Workflows
     events: CapacityEvents
     audits: Audits
+    letters: KeptLetters
     provider: HostProvider
     vm_provider: VmProvider
 
@@ -151,6 +153,7 @@ def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
         workflows=outside.workflows,
         events=outside.events,
         audits=outside.audits,
+        letters=outside.letters,
         telemetry=edges.telemetry,
         clock=edges.clock,
         ids=edges.ids,

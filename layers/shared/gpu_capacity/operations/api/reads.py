@@ -8,6 +8,7 @@ from gpu_capacity.operations.api import (
     api_keys,
     audits,
     cordons,
+    dead_letters,
     fault_reports,
     holders,
     impact,
@@ -38,4 +39,5 @@ READS: Final[Mapping[str, Callable[[Call[Any]], Reply]]] = {
     "get_maintenance": maintenances.show,
     "list_audits": audits.show_all,
     "get_audit": audits.show,
+    "list_dead_letters": dead_letters.show_dead_letters,
 }

@@ -49,11 +49,13 @@ def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
         yield f"a repair removed servers: {sorted(before - after)}"
     served = {owner for owner, _ in before}
     for record in lost:
-        if record.server_owner in served:
+        if owner_served := sorted(served & record.hold_owners):
             for domain, mask in record.holds.items():
                 if any(owners.get(domain, {}).get(tag) != mask for tag in record.tags_at(domain)):
-                    yield f"a repair freed {domain} under the servers of {record.server_owner}"
-    names = {record.server_owner for record in lost} | {record.key[1].partition("#")[2] for record in lost}
+                    yield f"a repair freed {domain} under the servers of {owner_served}"
+    # A reservation that moved has its hosts under another name than that of its first run.
+    names = {owner for record in lost for owner in record.hold_owners}
+    names |= {record.key[1].partition("#")[2] for record in lost}
     for _ in range(_ROUNDS):
         audit_holders(replace(audit, taken_away=frozenset(names)), fix=True)
         clock.advance(_SECONDS_UNTIL_GONE)

@@ -8,6 +8,7 @@ wire.py           DynamoDB as one execution environment sees it: every call is a
 fleet.py          the hardware, and the fleet documents that describe it, valid and invalid
 cloud.py          the service around its tables: environments, executions, events, schedules
 ledger.py         checks the invariants of ownership after every write
+effects.py        what single writes changed in ownership and hardware
 tenants.py        what all clients share
 reservations.py, placements.py, claims.py, vms.py   the clients of each API
 placement_rules.py  the invariants of placements and their servers after every write
@@ -15,6 +16,7 @@ host_provider.py  the provider of hosts and of servers on them, with faults
 vm_rules.py       the invariants of VMs after every write
 vm_provider.py    the provider of VMs' servers, with faults
 pods.py, linear.py, visible.py   are the answers that clients got linearizable?
+before_faults.py  what customers have before the faults of a run begin
 simulation.py     one seed, from empty tables until nothing is left
 outcome.py        the result of a seed
 lost_records.py   loses records, and lets an audit repair the rest

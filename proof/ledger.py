@@ -23,10 +23,10 @@ the claims that wait there.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from proof.booking_rules import BookingRules
+from proof.effects import Effect, Observed
 from proof.move_rules import MoveRules
 from proof.placement_rules import PlacementRules
 from proof.queue_rules import QueueRules
@@ -57,30 +57,6 @@ if TYPE_CHECKING:
     from testkit.items import Domain, Item, PodKey, RecordKey
 
 _NO_HARDWARE: Final = Hardware(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What one write changed in a holder's ownership: masks by domain. ``tick`` is that of the write.
-
-    ``partial``: a reservation has lost some of its units.
-    """
-
-    tick: int
-    holder: RecordKey
-    revision: int
-    gained: Mapping[Domain, int]
-    lost: Mapping[Domain, int]
-    partial: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What one write changed in a pod's hardware."""
-
-    tick: int
-    pod: PodKey
-    hardware: Hardware
 
 
 class Ledger:
@@ -395,10 +371,3 @@ class Ledger:
 
 
 _FIRST: Final = ("CORDONS", "HOSTS#")
-
-
-def plain(effect: Effect | Observed) -> list[Any]:
-    """An effect in plain values, for records."""
-    if isinstance(effect, Observed):
-        return [effect.tick, list(effect.pod), effect.hardware.version]
-    return [effect.tick, list(effect.holder), effect.revision, sorted(effect.gained), sorted(effect.lost)]

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from proof.ledger import plain
+from proof.effects import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

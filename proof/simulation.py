@@ -11,9 +11,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.vms.record import months_later
-from gpu_capacity.vms.stop import stop_vm
 from proof.audits import findings
+from proof.before_faults import place_before, rent_before
 from proof.claims import Claims
 from proof.cloud import SKEW_SECONDS_MAX, Cloud
 from proof.faults import CALM, Kind
@@ -30,7 +29,7 @@ from proof.tenants import ORGANIZATIONS, SUBJECTS, Book, Office, Tenant
 from proof.time_rules import Terms
 from proof.unreadable import plant
 from proof.visible import judge
-from proof.vms import GUEST_COUNTS, GUESTS, Vms
+from proof.vms import Vms
 from proof.worlds import new_world
 from testkit.world import ORGANIZATION
 
@@ -121,42 +120,10 @@ class Simulation:
             self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))
             self.cloud.limit(ORGANIZATION, "placement_servers", self.draw.randrange(2, 9))
         if self.profile.clients and self.profile.nodes and self.draw.random() < 0.6:
-            self._rent_before()
+            rent_before(self.cloud, self.draw, self._as_each_organization)
         if self.profile.clients and self.draw.random() < 0.6:
-            self._place_before()
+            place_before(self.draw, self._as_each_organization)
         self.cloud.fault_source.share = self.profile.share
-
-    def _place_before(self) -> None:
-        """Reserve, and place servers, before the faults begin: they come up in time for what clients do."""
-        placements, draw = Placements(), self.draw
-
-        def place(who: Tenant) -> None:
-            for _ in range(draw.randrange(1, 3)):
-                placements.act(who)
-
-        for run in (placements.reserve, place):
-            self._as_each_organization(run)
-
-    def _rent_before(self) -> None:
-        """Create VMs before the faults begin; the terms of some will end during the faults."""
-        vms, draw, clock = Vms(self.profile.nodes), self.draw, self.cloud.clock
-
-        def rent(who: Tenant) -> None:
-            for _ in range(draw.randrange(1, 4)):
-                if vms.rent(who, GUESTS, GUEST_COUNTS).answer != "Vm":
-                    break
-
-        def stop(who: Tenant) -> None:
-            for holder in who.book.known:
-                if draw.random() < 0.3:
-                    vms.change(who, "stop_vm", holder, stop_vm)
-
-        begun = clock.now()
-        for run in (rent, stop):
-            self._as_each_organization(run)
-        if draw.random() < 0.5:
-            left = draw.randrange(1, max(2, self.profile.chaos_ms // 2_000))
-            clock.advance(months_later(begun, 1) - left - clock.now())
 
     def chaos(self) -> None:
         """Run clients, schedules and changes of hardware, with faults."""

@@ -18,14 +18,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from proof import pods
-from proof.ledger import Effect
+from proof.effects import Effect
 from proof.linear import Operation, Undecided, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from proof.effects import Observed
     from proof.faults import Work
-    from proof.ledger import Ledger, Observed
+    from proof.ledger import Ledger
     from proof.linear import Step
     from testkit.items import Domain, Hardware, PodKey, RecordKey
 

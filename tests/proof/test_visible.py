@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from proof.ledger import Effect, Ledger, Observed
+from proof.effects import Effect, Observed
 from proof.visible import Seen, judge
 from testkit.items import WHOLE, Hardware
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from proof.ledger import Ledger
 
 HOLDER = ("ORG#a", "RESERVATION#a")
 RACK = ("uk-lon-1", "pod1", 0)

@@ -144,7 +144,7 @@ def test_what_is_not_on_the_list_has_no_price() -> None:
         ({"reservedDiscounts": {"1": "0", "3": "0", "6": "0.21"}}, "reservedDiscounts.6"),
         ({"hoursPerMonth": 24}, "hoursPerMonth"),
         ({"hoursPerMonth": True}, "hoursPerMonth"),
-        ({"currency": "EUR"}, "exactly"),
+        ({"colour": "green"}, "exactly"),
     ],
 )
 def test_a_price_list_out_of_bounds_is_refused_by_name(change: dict[str, Any], named: str) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict, StorageUnavailable
-from gpu_capacity.inventory.cordons import Cause, Target
+from gpu_capacity.inventory.cordons import Cause, Cordon, Cordons, Target
 from gpu_capacity.inventory.maintenances import Force, MaintenanceStatus, Permit
 from gpu_capacity.operations.bring_back_hosts import FIT_SECONDS_MAX
+from gpu_capacity.operations.cordoning import ENTRIES_MAX, CordonWriter
 from gpu_capacity.operations.plan_maintenance import plan_maintenance
 from gpu_capacity.operations.take_hosts import STOP_SECONDS_MAX
 from gpu_capacity.providers.port import PowerAction, ServerState
@@ -20,6 +22,7 @@ from testkit.world import ORGANIZATION, REGION, World, pod
 from tests.operations.maintained import HOUR, NOTICE, OPERATOR, POD, Works, host, rack
 
 if TYPE_CHECKING:
+    from gpu_capacity.inventory.maintenances import Maintenance
     from gpu_capacity.placements.record import Placement
     from gpu_capacity.providers.port import Server
     from gpu_capacity.reservations.record import Reservation
@@ -108,6 +111,50 @@ def test_a_plan_whose_entries_were_not_written_is_announced_by_the_schedule(work
     assert works.read(planned) == planned
 
 
+def test_a_plan_for_which_the_region_has_no_room_is_refused_before_anything_is_written(works: Works) -> None:
+    _fill(works, ENTRIES_MAX - 1)
+    before = works.world.db.dump()
+
+    for dry_run in (True, False):
+        with pytest.raises(InvalidRequest):
+            plan_maintenance(
+                works.world.services, OPERATOR, REGION, works.plan(rack(0), rack(1)), dry_run=dry_run
+            )
+
+    assert works.world.db.dump() == before
+    planned = works.planned(rack(0))
+    with pytest.raises(InvalidRequest):
+        works.change(planned, targets=(rack(0), rack(1)))
+    assert works.read(planned) == planned
+    assert works.change(planned, targets=(rack(1),)).targets == (rack(1),)
+
+
+def test_a_plan_stands_when_others_take_the_last_room_meanwhile(works: Works) -> None:
+    services = works.world.services
+    store = services.maintenances
+
+    def create(planned: Maintenance) -> None:
+        store.create(planned)
+        _fill(works, ENTRIES_MAX)
+
+    rivalled = replace(services, maintenances=_Without(store, create=create))  # type: ignore[arg-type]
+
+    planned = plan_maintenance(rivalled, OPERATOR, REGION, works.plan())
+
+    assert works.read(planned) == planned
+
+
+def _fill(works: Works, count: int) -> None:
+    """Cordons of hosts that are gone, so many in all."""
+    services = works.world.services
+    known = services.fleet.cordons(REGION)
+    more = range(count - len(known.entries))
+    entries = tuple(Cordon(Target(host_id=f"gone-{i}"), "gone", 1, OPERATOR) for i in more)
+    CordonWriter(services.fleet, services.pause).change(
+        REGION, lambda now: reduce(Cordons.with_cordon, entries, now)
+    )
+
+
 class _Without:
     """A collaborator with some of its methods replaced."""
 
@@ -133,6 +180,30 @@ def test_free_hosts_go_into_the_providers_maintenance_when_the_window_opens(work
     assert works.maintained() == {host(0, 0), host(0, 1)}
     taken = works.taken(planned)[host(0, 0)]
     assert (taken.held, taken.in_effect_since) == (False, works.world.clock.now())
+
+
+def test_what_a_holder_allowed_does_not_count_for_other_targets(works: Works) -> None:
+    held = works.reservation(2)
+    planned = works.planned(Target(host_id=host(0, 0)))
+    _allow(works, planned.id, held)
+    assert works.change(works.read(planned), reason="new pumps").permits, "of the same hosts"
+
+    changed = works.change(works.read(planned), targets=(Target(host_id=host(0, 0)), rack(1)))
+    works.run(60)
+
+    assert changed.permits == ()
+    assert works.maintained() == set(), "the window has not opened, and nobody allows it"
+
+
+def test_what_a_holder_allowed_counts_for_fewer_targets(works: Works) -> None:
+    held = works.reservation(2)
+    planned = works.planned(rack(0), rack(1))
+    _allow(works, planned.id, held)
+
+    works.change(works.read(planned), targets=(rack(1),))
+    works.run(60)
+
+    assert works.maintained() == {host(1, 0), host(1, 1)}
 
 
 def test_held_hosts_are_left_alone_until_they_are_free(works: Works) -> None:

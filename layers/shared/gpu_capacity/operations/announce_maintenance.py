@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity.inventory.cordons import Cause, Cordon
-from gpu_capacity.operations.cordoning import CordonWriter
+from gpu_capacity.operations.cordoning import CordonWriter, check_room
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -30,7 +30,24 @@ def announce(services: Needs, maintenance: Maintenance) -> None:
         RaceLost: the maintenance has changed since it was read.
         StorageUnavailable: others wrote first in every attempt.
     """
-    entries = tuple(
+    entries = _entries(maintenance)
+    known = services.fleet.cordons(maintenance.region_id).of_maintenance(maintenance.id)
+    if set(known) != set(entries):
+        _write(services, maintenance, entries, [cordon.target for cordon in (*known, *entries)])
+
+
+def check_room_for(services: HasFleet, maintenance: Maintenance) -> None:
+    """Refuse a maintenance whose entries have no room in its region, as its entries are read now.
+
+    Raises:
+        InvalidRequest: there is no room.
+    """
+    known = services.fleet.cordons(maintenance.region_id)
+    check_room(known, known.with_maintenance(maintenance.id, _entries(maintenance)))
+
+
+def _entries(maintenance: Maintenance) -> tuple[Cordon, ...]:
+    return tuple(
         Cordon(
             target,
             maintenance.reason,
@@ -41,9 +58,6 @@ def announce(services: Needs, maintenance: Maintenance) -> None:
         )
         for target in maintenance.targets
     )
-    known = services.fleet.cordons(maintenance.region_id).of_maintenance(maintenance.id)
-    if set(known) != set(entries):
-        _write(services, maintenance, entries, [cordon.target for cordon in (*known, *entries)])
 
 
 def withdraw(services: Needs, maintenance: Maintenance) -> None:

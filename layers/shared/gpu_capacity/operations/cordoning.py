@@ -35,6 +35,16 @@ ENTRIES_MAX: Final = 480
 """All entries of a region are in one item of at most 400 KB, and are read with each pod that is written."""
 
 
+def check_room(before: Cordons, after: Cordons) -> None:
+    """Refuse more entries than a region has room for. Fewer than before are never refused.
+
+    Raises:
+        InvalidRequest: there is no room.
+    """
+    if len(after.entries) > max(ENTRIES_MAX, len(before.entries)):
+        raise InvalidRequest("region", f"has at most {ENTRIES_MAX} cordons: lift some, or wider ones")
+
+
 @dataclass(frozen=True, slots=True)
 class CordonChange:
     """What came of a change: what is out of sale after it, and how many pods were written because of it."""
@@ -75,8 +85,7 @@ class CordonWriter:
             after = change(before)
             if after is None:
                 return before
-            if len(after.entries) > max(ENTRIES_MAX, len(before.entries)):
-                raise InvalidRequest("region", f"has at most {ENTRIES_MAX} cordons: lift some, or wider ones")
+            check_room(before, after)
             outcome = self.store.write_cordons(before, after, *beside)
             if isinstance(outcome, Committed):
                 return after

@@ -13,7 +13,7 @@ from uuid import UUID
 from gpu_capacity.errors import InvalidRequest, NotFound, RaceLost, StateConflict, TryAgain
 from gpu_capacity.inventory.cordons import Target
 from gpu_capacity.inventory.maintenances import Force, Maintenance, MaintenanceStatus
-from gpu_capacity.operations.announce_maintenance import announce
+from gpu_capacity.operations.announce_maintenance import announce, check_room_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +79,7 @@ def plan_maintenance(
         created_at=now,
         force=_force(plan, None, now),
     )
+    check_room_for(services, planned)
     if dry_run:
         return planned
     services.maintenances.create(planned)
@@ -94,10 +95,12 @@ def change_maintenance(
 ) -> Maintenance:
     """Give a maintenance another window, other targets, another reason or another notice.
 
-    Notice is given again if it is to take effect earlier than holders have read, or on other hosts.
+    Notice is given again if it is to take effect earlier than holders have read, or on other hosts. What
+    holders have allowed counts no more if a target is added: they have allowed something else.
 
     Raises:
-        InvalidRequest: the plan contradicts itself, or an open maintenance is to begin at another time.
+        InvalidRequest: the plan contradicts itself, an open maintenance is to begin at another time, or the
+            region has no room for its entries.
         NotFound: there is no such maintenance, or one of the targets does not exist.
         StateConflict: the maintenance is ending or over.
         RaceLost: others changed it in every attempt.
@@ -116,12 +119,15 @@ def change_maintenance(
             end=plan.end,
             reason=plan.reason,
             force=_force(plan, before, now),
+            permits=before.permits if set(plan.targets) <= set(before.targets) else (),
         )
 
     before = maintenance_of(services, maintenance_id)
     _check(services, before.region_id, plan, now)
+    wanted = changed(before)
+    check_room_for(services, wanted)
     if dry_run:
-        return changed(before)
+        return wanted
     after = _change(services, maintenance_id, changed)
     services.telemetry.audit(
         actor, "change_maintenance", after.id, after.status.value, region=after.region_id, reason=plan.reason
@@ -217,10 +223,14 @@ def _force(plan: MaintenancePlan, before: Maintenance | None, now: int) -> Force
 
 
 def _announced(services: Needs, maintenance: Maintenance) -> None:
-    """Keep new holders off at once. If the database does not answer, the schedule does it."""
+    """Keep new holders off at once, or leave it to the schedule.
+
+    That is if the database does not answer, or if others took the last room in the region since it was
+    checked. The maintenance is recorded then, so it is no refusal.
+    """
     try:
         announce(services, maintenance)
-    except TryAgain as error:
+    except (InvalidRequest, TryAgain) as error:
         services.telemetry.warning(
             "maintenance not announced yet", maintenance=maintenance.id, reason=str(error)
         )

@@ -10,7 +10,7 @@ import pytest
 
 from testkit.hostile.bad import CLAIM, RESERVATION, put
 from testkit.hostile.service import CLAIMS, RESERVATIONS, Ask, Service
-from testkit.world import ORGANIZATION
+from testkit.world import ORGANIZATION, REGION
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer
@@ -108,6 +108,42 @@ def test_a_token_names_up_to_50_organizations(service: Service, organizations: i
     names = [ORGANIZATION, *(f"organization-{number}" for number in range(organizations - 1))]
     token = service.token("owner", organizations=names)
     assert service.send(Ask("GET", RESERVATIONS), f"Bearer {token}").status == status
+
+
+@pytest.mark.parametrize(("length", "status"), [(64, 200), (255, 200), (256, 400)])
+def test_operators_reach_each_organization_that_a_token_can_name(
+    service: Service, length: int, status: int
+) -> None:
+    """The published APIs allow 63 characters in a path; tokens name organizations of up to 255."""
+    organization = "o" * length
+    quotas = Ask("PUT", f"/operator/v1/organizations/{organization}/quotas/GB300", json.dumps({"limit": 9}))
+    assert service.sent_by(quotas, "operator").status == status
+    if status != 200:
+        return
+    body = json.dumps(put(RESERVATION, "spec.organizationId", organization))
+    made = service.send(
+        Ask("POST", RESERVATIONS, body), f"Bearer {service.token('owner', organizations=[organization])}"
+    )
+    holder = f"/operator/v1/organizations/{organization}/holders/reservation/{made.json['metadata']['id']}"
+    assert service.sent_by(Ask("GET", holder), "operator").status == 200
+    reason = json.dumps({"reason": "abandoned"})
+    assert service.sent_by(Ask("POST", f"{holder}/force-delete", reason), "operator").status == 202
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(10**9, 200), (10**9 + 1, 400), (10**39, 400)])
+def test_a_maintenance_is_forced_after_at_most_1000000000_seconds(
+    service: Service, seconds: int, status: int
+) -> None:
+    body = {
+        "regionId": REGION,
+        "targets": [{}],
+        "startTime": "2027-01-01T00:00:00Z",
+        "endTime": "2027-01-02T00:00:00Z",
+        "reason": "new cables",
+        "forceAfterSeconds": seconds,
+    }
+    plan = Ask("POST", "/operator/v1/maintenances", json.dumps(body), query=(("dryRun", "true"),))
+    assert service.sent_by(plan, "operator").status == status
 
 
 def _free_everything(service: Service) -> None:

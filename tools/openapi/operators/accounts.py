@@ -18,6 +18,9 @@ from tools.openapi.description import Answer, Json, OperationText, in_path
 from tools.openapi.operators.tag import OPERATORS_TAG
 
 PARAMETERS: Final[dict[str, Json]] = {
+    "operatedOrganizationIDParameter": in_path(
+        "organizationID", "The organization's id, as tokens name it.", minLength=1, maxLength=255
+    ),
     "quotaSubjectParameter": in_path(
         "subject", "An accelerator, `instances`, `placement_servers`, `vms` or `vm_gpus`."
     ),
@@ -47,7 +50,7 @@ OPERATIONS: Final = {
         tag=OPERATORS_TAG,
         summary="List quotas of an organization",
         description="Lists the subjects that are limited for an organization.",
-        parameters=("organizationIDParameter",),
+        parameters=("operatedOrganizationIDParameter",),
         answers={200: Answer("The quotas.", OperatorQuotaRead, many=True, example=[_QUOTA])},
         errors=(400, 401, 403, 500),
     ),
@@ -57,7 +60,7 @@ OPERATIONS: Final = {
         description="Limits how much of a subject an organization may have. Its holders are counted first, "
         "so the limit is exact from then on; what exceeds it stays. After a 500 with Retry-After send it "
         "again.",
-        parameters=("organizationIDParameter", "quotaSubjectParameter"),
+        parameters=("operatedOrganizationIDParameter", "quotaSubjectParameter"),
         request=OperatorQuotaBody,
         request_example={"limit": 16},
         answers={
@@ -69,7 +72,7 @@ OPERATIONS: Final = {
         tag=OPERATORS_TAG,
         summary="List API keys of an organization",
         description="Lists the API keys of all accounts of an organization, oldest first.",
-        parameters=("organizationIDParameter",),
+        parameters=("operatedOrganizationIDParameter",),
         answers={200: Answer("The keys.", OperatorApiKeyRead, many=True, example=[_KEY])},
         errors=(400, 401, 403, 500),
     ),
@@ -77,7 +80,7 @@ OPERATIONS: Final = {
         tag=OPERATORS_TAG,
         summary="Make an API key",
         description="Makes an API key for an account. The key is shown this once.",
-        parameters=("organizationIDParameter",),
+        parameters=("operatedOrganizationIDParameter",),
         request=OperatorApiKeyBody,
         request_example={"subject": "john.doe@example.com", "scopes": ["read_only"]},
         answers={201: Answer("The key.", OperatorApiKeyMadeRead, example={**_KEY, "key": "nv_…"})},
@@ -87,7 +90,7 @@ OPERATIONS: Final = {
         tag=OPERATORS_TAG,
         summary="Revoke an API key",
         description="Deletes an API key of an organization. It is no longer valid.",
-        parameters=("organizationIDParameter", "apiKeyIDParameter"),
+        parameters=("operatedOrganizationIDParameter", "apiKeyIDParameter"),
         answers={200: Answer("The key that was revoked.", OperatorApiKeyRead, example=_KEY)},
         errors=(400, 401, 403, 404, 500),
     ),

@@ -82,7 +82,7 @@ _MAP: Final[Json] = {
         }
     ],
 }
-_NAMED: Final = ("organizationIDParameter", "holderKindParameter", "holderIDParameter")
+_NAMED: Final = ("operatedOrganizationIDParameter", "holderKindParameter", "holderIDParameter")
 
 OPERATIONS: Final = {
     "list_operator_regions": OperationText(

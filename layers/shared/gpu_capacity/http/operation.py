@@ -23,6 +23,10 @@ PATH_CHARACTERS_MAX: Final = {
 }
 """Limits of path parameters that a published contract has. Elsewhere a long id is an absent one."""
 
+_OPERATORS: Final = "/operator/"
+_OPERATORS_CHARACTERS_MAX: Final = {"organizationID": 255}
+"""No published contract binds operators: they reach each organization that a token can name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -77,10 +81,11 @@ class Operation:
         Raises:
             InvalidRequest: it names all that are too long.
         """
+        most = _OPERATORS_CHARACTERS_MAX if self.path.startswith(_OPERATORS) else PATH_CHARACTERS_MAX
         problems = [
-            (f"path {name}", f"must have at most {PATH_CHARACTERS_MAX[name]} characters")
+            (f"path {name}", f"must have at most {most[name]} characters")
             for name, value in parameters.items()
-            if name in PATH_CHARACTERS_MAX and len(value) > PATH_CHARACTERS_MAX[name]
+            if name in most and len(value) > most[name]
         ]
         if problems:
             raise InvalidRequest.of(problems)

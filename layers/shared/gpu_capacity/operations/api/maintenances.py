@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from math import floor
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StrictStr
 
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
         """What a maintenance and its impact are read from."""
 
 
+FORCE_SECONDS_MAX: Final = 10**9
+"""Some 30 years: what is longer is a mistake, and no time that can be stored or shown."""
+
+
 def _time(value: str) -> str:
     parse_rfc3339(value)
     return value
@@ -65,6 +69,7 @@ class MaintenanceChangeBody(Body):
     force_after_seconds: StrictInt | None = Field(
         default=None,
         ge=0,
+        le=FORCE_SECONDS_MAX,
         description="How long after the notice of it, but not before `startTime`, held hosts are taken "
         "without their holders' word. Without it they are not.",
     )

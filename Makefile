@@ -97,8 +97,8 @@ api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCO
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --scope "$(SCOPE)" --name "$(NAME)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
-audit: setup-dev ## check whether holders and pods agree: make audit [STACK= STATE=] (ARGS=--json, ARGS=--fix)
-	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
+audit: setup-dev ## check whether holders and pods agree: make audit [STACK= STATE=] (FIX=all REASON=…, ARGS=--json)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS) $(if $(FIX),--reason "$(REASON)" --fix $(filter-out all,$(FIX)))
 
 restore-drill: setup-dev ## rehearse a restore of both tables beside them: make restore-drill [SECOND= KEEP=1] (STACK= STATE= ARGS=--json)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.restore_drill --second "$(SECOND)" --keep "$(KEEP)" \

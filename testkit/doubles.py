@@ -128,12 +128,16 @@ class RecordedWorkflows:
 
 @dataclass
 class RecordedAudits:
-    """Records which audits were asked for; none runs."""
+    """Records which audits, and which repairs, were asked for; none runs."""
 
     started: list[str] = field(default_factory=list)
+    repairing: list[str] = field(default_factory=list)
 
     def start(self, run_id: str) -> None:
         self.started.append(run_id)
+
+    def repair(self, run_id: str) -> None:
+        self.repairing.append(run_id)
 
 
 class NoLetters:

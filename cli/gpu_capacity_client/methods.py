@@ -1431,6 +1431,25 @@ class Methods(ABC):
         )
         return cast("list[models.AuditRead]", answer)
 
+    def order_repair(
+        self,
+        audit_id: str,
+        body: models.AuditRepair,
+    ) -> models.AuditRead:
+        """Repair findings of an audit.
+
+        Has findings of an audit repaired in the background, or shows what that would do. Only what is
+        found again at that moment is repaired, each finding by one conditional write or one request to
+        its provider. Get the run by its id until it has ended; it says what became of each. Needs the
+        permission `operator`.
+        """
+        answer = self._call(
+            "orderRepair",
+            {"auditID": audit_id},
+            body,
+        )
+        return cast("models.AuditRead", answer)
+
     def get_audit(
         self,
         audit_id: str,

@@ -786,6 +786,7 @@ class AuditFinding(TypedDict):
     Something that disagrees.
     """
 
+    id: str
     kind: str
     subject: str
     message: str
@@ -794,6 +795,37 @@ class AuditFinding(TypedDict):
     asked: list[str]
     result: NotRequired[str]
     why: NotRequired[str]
+    repair: NotRequired[str]
+    takeAway: NotRequired[str]
+
+
+FindingId: TypeAlias = str
+
+
+TakeAwayItem: TypeAlias = str
+
+
+class AuditRepair(TypedDict):
+    """
+    Which findings of an audit to repair, and why.
+    """
+
+    findingIds: list[FindingId]
+    takeAway: NotRequired[list[TakeAwayItem]]
+    reason: str
+    apply: NotRequired[bool]
+
+
+class AuditRepairRead(TypedDict):
+    """
+    What a run was ordered to repair.
+    """
+
+    auditId: str
+    findingIds: list[str]
+    takeAway: list[str]
+    reason: str
+    apply: bool
 
 
 AuditStatus: TypeAlias = Literal['requested', 'running', 'ended', 'failed']
@@ -1357,6 +1389,7 @@ class AuditDetailRead(TypedDict):
     findingCount: NotRequired[int]
     unjudgedCount: NotRequired[int]
     noticeCount: NotRequired[int]
+    repair: NotRequired[AuditRepairRead]
     findings: list[AuditFinding]
     unjudged: list[AuditFinding]
     notices: list[AuditFinding]
@@ -1380,6 +1413,7 @@ class AuditRead(TypedDict):
     findingCount: NotRequired[int]
     unjudgedCount: NotRequired[int]
     noticeCount: NotRequired[int]
+    repair: NotRequired[AuditRepairRead]
 
 
 class ClaimQueue(TypedDict):

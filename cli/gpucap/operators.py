@@ -193,6 +193,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "start": Verb("startAudit"),
             "list": Verb("listAudits", columns=AUDITS),
             "get": Verb("getAudit"),
+            "repair": Verb("orderRepair"),
         },
         panel=OPERATORS,
     ),

@@ -80,9 +80,10 @@ class Recorder:
 
 
 def _leading(request: dict[str, Any]) -> str:
-    """Return the pattern of the partition key that a request names: ``ORG#*``."""
+    """Return the pattern of the partition key that a request names: ``ORG#*``, or ``VMS`` itself."""
     key = request.get("Key") or request.get("Item")
-    return f"{key['pk']['S'].partition('#')[0]}#*" if key else ""
+    kind, cut, _ = key["pk"]["S"].partition("#") if key else ("", "", "")
+    return f"{kind}#*" if cut else kind
 
 
 class MemoryStepFunctions:

@@ -9,7 +9,7 @@ from uuid import UUID
 from gpu_capacity.access import Scope
 from gpu_capacity.accounts.api_key import ApiKey
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.inventory.audit_runs import AuditRun
+from gpu_capacity.inventory.audit_runs import AuditRun, RepairOrder, findings_of
 from gpu_capacity.inventory.cordons import Target
 from gpu_capacity.operations.plan_maintenance import MaintenancePlan, plan_maintenance
 from gpu_capacity.runtime import composition
@@ -71,10 +71,34 @@ def audit_asked_for(stage: Stage) -> None:
 def audited(stage: Stage) -> None:
     """That audit has run, and the schedule's after it. Both found a name that nobody has."""
     audit_asked_for(stage)
-    name = keys.claim_name(ORGANIZATION, "left over") | {"claim": {"S": SAMPLE_AUDIT}}
-    stage.db.put_item(TableName=HOLDERS, Item=name)
+    _leave_a_name(stage)
     assert not stage.run_event("audit_holders", "asked_for")["clean"]
     assert not stage.run_event("audit_holders", "scheduled")["clean"]
+
+
+def _leave_a_name(stage: Stage) -> None:
+    name = keys.claim_name(ORGANIZATION, "left over") | {"claim": {"S": SAMPLE_AUDIT}}
+    stage.db.put_item(TableName=HOLDERS, Item=name)
+
+
+@remembered
+def repair_ordered(stage: Stage) -> None:
+    """An operator has ordered to repair what the schedule's audit found, by the run of the event files."""
+    given.reserved(stage)
+    _leave_a_name(stage)
+    assert not stage.run_event("audit_holders", "scheduled")["clean"]
+    runs = composition.services().audit_runs
+    (audit,) = runs.newest_first(None, 1)
+    assert audit.report is not None
+    order = RepairOrder(audit.id, tuple(findings_of(audit.report)), (), "left over", applied=True)
+    runs.create(AuditRun(SAMPLE_AUDIT, "operator@example.com", stage.clock.now(), order=order))
+
+
+@remembered
+def repaired(stage: Stage) -> None:
+    """That repair was made."""
+    repair_ordered(stage)
+    assert stage.run_event("repair_findings", "ordered")["clean"]
 
 
 class _Chosen:

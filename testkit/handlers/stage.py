@@ -290,6 +290,7 @@ def default_settings(authority: Authority) -> dict[str, str]:
         "STOP_VM_STATE_MACHINE_ARN": MACHINES["stop_vm"],
         "FILL_FUNCTION": "gpu-capacity-fill-capacity-claims",
         "AUDIT_FUNCTION": "gpu-capacity-audit-holders",
+        "REPAIR_FUNCTION": "gpu-capacity-repair-findings",
         "SIMULATED_READY_SECONDS": "20",
         "SIMULATED_DELETE_SECONDS": "5",
     }

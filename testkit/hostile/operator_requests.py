@@ -34,6 +34,11 @@ def maintenance_body(**changes: Any) -> dict[str, Any]:
     return {"regionId": REGION} | maintenance_change(**changes)
 
 
+def repair_body() -> dict[str, Any]:
+    """A repair of one finding."""
+    return {"findingIds": ["a0e1d2c3b4f59687"], "reason": "left over", "apply": True}
+
+
 OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "list_cordons": Ask("GET", CORDONS),
     "list_all_usage": Ask("GET", f"{OPERATOR}/usage"),
@@ -64,6 +69,7 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "cancel_maintenance": Ask("DELETE", f"{MAINTENANCES}/{ABSENT}"),
     "list_dead_letters": Ask("GET", f"{OPERATOR}/dead-letters"),
     "start_audit": Ask("POST", AUDITS),
+    "order_repair": Ask("POST", f"{AUDITS}/{ABSENT}/repair", json.dumps(repair_body())),
     "list_audits": Ask("GET", AUDITS),
     "get_audit": Ask("GET", f"{AUDITS}/{ABSENT}"),
 }
@@ -73,6 +79,7 @@ ANSWERED: Final[dict[str, int]] = dict.fromkeys(OPERATOR_ASKS, 200) | {
     "plan_maintenance": 201,
     "force_delete_holder": 202,
     "start_audit": 202,
+    "order_repair": 404,
     "get_audit": 404,
     "make_operator_api_key": 201,
     **dict.fromkeys(("revoke_operator_api_key", "lift_quarantine"), 404),

@@ -104,11 +104,13 @@ _AUDIT_MAY: Final[dict[str, Any]] = {
     "findingCount": AMOUNT,
     "unjudgedCount": AMOUNT,
     "noticeCount": AMOUNT,
+    "repair": full(auditId=TEXT, findingIds=many(TEXT), takeAway=many(TEXT), reason=TEXT, apply=FLAG),
 }
 AUDIT: Final = record(" ".join(_AUDIT_PARTS), **_AUDIT_PARTS, **_AUDIT_MAY)
 AUDITS: Final = many(AUDIT)
 _FINDING: Final = record(
-    "kind subject message advice items asked",
+    "id kind subject message advice items asked",
+    id=TEXT,
     kind=TEXT,
     subject=TEXT,
     message=TEXT,
@@ -117,6 +119,8 @@ _FINDING: Final = record(
     asked=many(TEXT),
     result=TEXT,
     why=TEXT,
+    repair=TEXT,
+    takeAway=TEXT,
 )
 AUDIT_DETAIL: Final = record(
     " ".join([*_AUDIT_PARTS, "findings", "unjudged", "notices", "leftOutCount", "read"]),

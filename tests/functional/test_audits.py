@@ -53,3 +53,31 @@ def test_the_list_has_the_audits_of_the_schedule_and_comes_in_pages(stage: Stage
 
     assert [*first.json, *second.json] == whole
     assert "link" not in second.headers
+
+
+def test_an_operator_has_a_finding_repaired_and_reads_what_became_of_it(stage: Stage) -> None:
+    operated.audited(stage)
+    asked = stage.request_event("order_repair", "applied").json
+    invocation = stage.functions.invocations[-1]
+    assert invocation == ("gpu-capacity-repair-findings", {"auditId": asked["id"]})
+
+    stage.run("repair_findings", invocation[1])
+
+    event = sample_events.read("get_audit", "found")
+    event["pathParameters"] = {"auditID": asked["id"]}
+    shown = stage.request("get_audit", event).json
+    assert (shown["status"], shown["clean"], shown["repair"]["apply"]) == ("ended", True, True)
+    assert [(one["kind"], one["result"]) for one in shown["findings"]] == [("name_stale", "repaired")]
+    assert stage.run_event("audit_holders", "scheduled")["clean"]
+
+
+def test_a_dry_run_of_a_repair_is_made_by_the_function_that_only_reads(stage: Stage) -> None:
+    operated.audited(stage)
+    asked = stage.request_event("order_repair", "dry_run").json
+    invocation = stage.functions.invocations[-1]
+    assert invocation == ("gpu-capacity-audit-holders", {"auditId": asked["id"]})
+
+    (finding,) = stage.run("audit_holders", invocation[1])["findings"]
+
+    assert (finding["result"], finding["repair"]) == ("repairable", "removes the entry")
+    assert not stage.run_event("audit_holders", "scheduled")["clean"]

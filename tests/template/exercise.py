@@ -28,6 +28,7 @@ from tests.template import (
     exercise_claims,
     exercise_maintenances,
     exercise_operators,
+    exercise_repairs,
     exercise_vm_lives,
     exercise_vms,
     exercise_watch,
@@ -44,7 +45,7 @@ def record() -> dict[str, set[Access]]:
     used: dict[str, set[Access]] = {}
     api: list[Callable[[Stage], Any]] = [_api(case) for case in API_CASES]
     tasks: list[Callable[[Stage], Any]] = [_task(case) for case in TASK_CASES]
-    for run in (
+    lives: tuple[Callable[[Stage], Any], ...] = (
         *api,
         *tasks,
         *_FURTHER,
@@ -52,7 +53,9 @@ def record() -> dict[str, set[Access]]:
         *exercise_maintenances.LIVES,
         *exercise_watch.LIVES,
         *exercise_operators.LIVES,
-    ):
+        *exercise_repairs.LIVES,
+    )
+    for run in lives:
         with pytest.MonkeyPatch.context() as monkeypatch:
             stage = Stage(monkeypatch)
             run(stage)

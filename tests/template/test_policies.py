@@ -64,7 +64,16 @@ def test_only_who_lists_everything_may_scan() -> None:
         for statement in statements(properties)
         if "dynamodb:Scan" in listed(statement["Action"])
     }
-    assert scanning == {logical_id("audit_holders"), logical_id("watch_providers")}
+    listing = ("audit_holders", "repair_findings", "watch_providers")
+    assert scanning == {logical_id(name) for name in listing}
+
+
+def test_repairs_change_who_owns_what_and_never_what_there_is() -> None:
+    rights = granted("repair_findings")
+    changing = [r for r in rights if r.action.endswith(("PutItem", "UpdateItem", "DeleteItem"))]
+    assert {r.keys for r in changing if r.resource == "inventory"} == {"AUDITS#*", "CLAIMS#*"}
+    assert all(r.keys for r in changing if r.resource == "holders")
+    assert not [r for r in rights if r.action.startswith(("lambda:", "states:", "sqs:"))]
 
 
 @pytest.mark.parametrize("name", [*functions(), *resources("AWS::Serverless::StateMachine")])

@@ -18,7 +18,7 @@ OF_HOSTS = {
 OF_MAINTENANCES = "RunMaintenancesFunction"
 OF_HOSTS.add(OF_MAINTENANCES)
 OF_VMS = {"VmStepsFunction"}
-OF_ALL = {"AuditHoldersFunction", "WatchProvidersFunction"}
+OF_ALL = {"AuditHoldersFunction", "RepairFindingsFunction", "WatchProvidersFunction"}
 """Those that list everything of both kinds of providers."""
 
 

@@ -91,7 +91,7 @@ def campaign(
         print(f"fuzzing by {document.name}, seed {effort.seed} …", file=sys.stderr, flush=True)
         outcomes.append(fuzz(document, url, state, effort, folder, venvs))
     running = state.read_running()
-    report = run(clients(running["emulatorUrl"]), running["outputs"], fix=False)
+    report = run(clients(running["emulatorUrl"]), running["outputs"])
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seed": effort.seed,

@@ -197,7 +197,7 @@ def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
 
 def _findings(state: State) -> int:
     running = state.read_running()
-    report = run(clients(running["emulatorUrl"]), running["outputs"], fix=False)
+    report = run(clients(running["emulatorUrl"]), running["outputs"])
     return len(report.reported)
 
 

@@ -157,6 +157,13 @@ class Audits(Protocol):
             AuditNotStarted: it was perhaps not asked for.
         """
 
+    def repair(self, run_id: str) -> None:
+        """The same, for a run that may repair what it finds.
+
+        Raises:
+            AuditNotStarted: it was perhaps not asked for.
+        """
+
 
 class EventBus(Protocol):
     """Tells others what happened to holders."""

@@ -13,14 +13,14 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.operations.api.audits import show, start
+from gpu_capacity.operations.api.audits import repair, show, start
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.upkeep.audit.findings import Kind
 from gpu_capacity.upkeep.audit.recorded import Recorder, run_recorded
 from gpu_capacity.upkeep.audit.run import ADVICE
 from testkit.dynamodb import throttled, unreachable
-from testkit.world import INVENTORY, TABLES
+from testkit.world import HOLDERS, INVENTORY, TABLES
 from tests.upkeep.audit import planted, planted_servers
 from tests.upkeep.audit.scene import Scene
 from tools import audit
@@ -31,14 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = TABLES
-
-
-class Functions:
-    """The function of the schedule, whose settings the command uses."""
-
-    def get_function_configuration(self, **request: str) -> dict[str, Any]:
-        assert request == {"FunctionName": "the-audit"}
-        return {"Environment": {"Variables": SETTINGS}}
+WHY = ("--reason", "tidy up")
 
 
 class Api:
@@ -48,14 +41,17 @@ class Api:
         self._scene = scene
         self.is_lost = False
 
-    def call(self, method: str, path: str) -> Any:
-        run_id = path.removeprefix("/audits").removeprefix("/")
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        run_id = path.removeprefix("/audits").removeprefix("/").removesuffix("/repair")
         services = self._scene.world.services
         asked = SimpleNamespace(
             services=services,
             caller=SimpleNamespace(subject="operator:someone"),
             path_parameters={"auditID": run_id},
+            body=lambda model: model.model_validate(body),
         )
+        if path.endswith("/repair"):
+            return repair(cast("Any", asked)).body
         if method == "POST":
             return start(cast("Any", asked)).body
         if not self.is_lost:
@@ -75,15 +71,9 @@ def api(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Api:
 
 
 @pytest.fixture
-def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """This world as the local stack of the command."""
-    made = Scene.ready()
-    clients = {"dynamodb": made.db, "lambda": Functions()}
-    outputs = {"AuditHoldersFunctionName": "the-audit"}
-    monkeypatch.setattr(audit, "connect", lambda _stack, _state: (clients.__getitem__, outputs))
-    monkeypatch.setattr(audit, "SystemClock", lambda: made.world.clock)
-    monkeypatch.setattr(audit, "JitteredPause", lambda: made.world.pause)
-    return made
+def scene() -> Scene:
+    """The world of the stack that the command asks."""
+    return Scene.ready()
 
 
 def test_an_audit_without_findings_exits_with_0(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,18 +95,52 @@ def test_an_audit_whose_findings_were_all_repaired_exits_with_0_and_names_the_op
     scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted.a_name_is_left_of_a_claim(scene)
-    assert audit.main(["--fix"]) == 0
-    captured = capsys.readouterr()
-    assert "name_stale (repaired)" in captured.out
-    assert ADVICE[Kind.NAME_STALE] not in captured.out
-    assert captured.err.startswith("audit: operator:")
+    assert audit.main(["--fix", *WHY]) == 0
+    out = capsys.readouterr().out
+    assert "name_stale (repaired)" in out
+    assert ADVICE[Kind.NAME_STALE] not in out
+    (line,) = (one for one in scene.world.telemetry.audits if one.action == "repair_name_stale")
+    assert (line.actor, line.details["reason"]) == ("operator:someone", "tidy up")
     assert audit.main([]) == 0
 
 
-def test_findings_left_after_repairs_exit_with_1(scene: Scene) -> None:
+def test_a_dry_run_says_what_a_repair_does_and_does_nothing(
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    before = scene.db.dump()[HOLDERS]
+    assert audit.main(["--dry-run", "--fix", *WHY]) == 1
+    assert "name_stale (repairable)" in capsys.readouterr().out
+    assert scene.db.dump()[HOLDERS] == before
+
+
+def test_only_the_findings_that_are_named_are_repaired(
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    planted.more_is_counted_than_there_is(scene)
+    assert audit.main(["--json"]) == 1
+    found = {one["kind"]: one["id"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert audit.main(["--json", *WHY, "--fix", found["quota_drift"]]) == 1
+    results = {one["kind"]: one["result"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert results == {"name_stale": "repairable", "quota_drift": "repaired"}
+
+
+def test_findings_left_after_repairs_exit_with_1(
+    scene: Scene, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     planted_servers.a_server_outlives_its_holder(scene)
-    assert audit.main(["--fix"]) == 1
+    assert audit.main(["--fix", *WHY]) == 1
+    assert "name it in takeAway" in capsys.readouterr().out
+    name = f"{planted.NOBODY}-1780000000"
+    assert audit.main(["--fix", *WHY, "--take-away", name]) == 0
+
+
+def test_a_repair_without_a_reason_is_a_mistake_of_the_command(api: Api) -> None:
+    with pytest.raises(SystemExit) as ended:
+        audit.main(["--fix"])
+    assert ended.value.code == 2
 
 
 def test_the_json_report_has_the_same_findings(
@@ -135,7 +159,7 @@ def test_a_database_that_does_not_answer_exits_with_2(
     scene: Scene, api: Api, capsys: pytest.CaptureFixture[str], fault: Any
 ) -> None:
     scene.db.before("scan", fault, times=None)
-    for arguments in ([], ["--fix"]):
+    for arguments in ([], ["--fix", *WHY]):
         assert audit.main(arguments) == 2
         captured = capsys.readouterr()
         assert captured.out == ""
@@ -152,10 +176,9 @@ def test_an_audit_without_a_stack_exits_with_2(monkeypatch: pytest.MonkeyPatch) 
     def nothing_runs(_stack: str, _state: str) -> Any:
         raise LaunchError("no local stack is running")
 
-    monkeypatch.setattr(audit, "connect", nothing_runs)
     monkeypatch.setattr(audit, "operator_api", nothing_runs)
     assert audit.main([]) == 2
-    assert audit.main(["--fix"]) == 2
+    assert audit.main(["--fix", *WHY]) == 2
 
 
 def test_every_kind_of_finding_has_advice_and_a_section_in_the_guide() -> None:

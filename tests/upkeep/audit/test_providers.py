@@ -206,7 +206,7 @@ def test_without_a_record_an_operator_has_to_name_the_owner(scene: Any) -> None:
     planted.a_domain_whose_owner_has_a_server_elsewhere_leaks(scene)
     result, why = _result(scene.audit(fix=True), "server_leaked")
     assert result == "reported"
-    assert "--take-away" in why
+    assert "takeAway" in why
     assert results(scene.audit(fix=True, taken_away=["somebody-else"])) == {"reported"}
     named = scene.audit(fix=True, taken_away=[OWNER])
     assert _result(named, "server_leaked") == ("repaired", "")

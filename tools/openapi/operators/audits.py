@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gpu_capacity.operations.api.audits import AuditDetailRead, AuditRead
+from gpu_capacity.operations.api.audits import AuditDetailRead, AuditRead, RepairBody
 from tools.openapi import paging
 from tools.openapi.description import Answer, Json, OperationText, in_path
 from tools.openapi.operators.tag import OPERATORS_TAG
@@ -28,13 +28,21 @@ _ENDED: Final[Json] = {
     "noticeCount": 0,
 }
 _FINDING: Final[Json] = {
+    "id": "a0e1d2c3b4f59687",
     "kind": "name_stale",
     "subject": "ORG#a1b2c3d4-0000-4000-8000-000000000001 CLAIMNAME#training",
     "message": "the name belongs to a claim that is gone",
-    "advice": "run with --fix: nobody can use the name",
+    "advice": "repair it: nobody can use the name",
     "items": ["holders: ORG#a1b2c3d4-0000-4000-8000-000000000001 CLAIMNAME#training"],
     "asked": [],
     "result": "repairable",
+    "repair": "removes the entry",
+}
+_ORDER: Final[Json] = {
+    "findingIds": ["a0e1d2c3b4f59687"],
+    "takeAway": [],
+    "reason": "left over from the restore of Tuesday",
+    "apply": True,
 }
 
 OPERATIONS: Final = {
@@ -45,6 +53,24 @@ OPERATIONS: Final = {
         "repairs nothing. Get it by its id until it has ended; that takes seconds to minutes.",
         answers={202: Answer("The run, which begins soon.", AuditRead, example=_REQUESTED)},
         errors=(400, 401, 403, 500),
+    ),
+    "order_repair": OperationText(
+        tag=OPERATORS_TAG,
+        summary="Repair findings of an audit",
+        description="Has findings of an audit repaired in the background, or shows what that would do. Only "
+        "what is found again at that moment is repaired, each finding by one conditional write or one "
+        "request to its provider. Get the run by its id until it has ended; it says what became of each.",
+        parameters=("auditIDParameter",),
+        request=RepairBody,
+        request_example=_ORDER,
+        answers={
+            202: Answer(
+                "The run, which begins soon.",
+                AuditRead,
+                example={**_REQUESTED, "repair": {"auditId": "019e6dcd4bc0-5f0c2b7d9a1e4c38", **_ORDER}},
+            )
+        },
+        errors=(400, 401, 403, 404, 409, 413, 415, 500),
     ),
     "list_audits": OperationText(
         tag=OPERATORS_TAG,

@@ -43,17 +43,31 @@ class LambdaEvents:
 
 
 class LambdaAudits:
-    """Invokes the function of the audit by name, and does not wait for its result."""
+    """Invokes the functions of the audit by name, and does not wait for their results.
 
-    def __init__(self, client: LambdaClient, function: str) -> None:
+    Args:
+        client: of Lambda.
+        function: the name of the one that only reads.
+        repairing: the name of the one that repairs.
+    """
+
+    def __init__(self, client: LambdaClient, function: str, repairing: str) -> None:
         self._client = client
         self._function = function
+        self._repairing = repairing
 
     def start(self, run_id: str) -> None:
         """See ``Audits.start``."""
+        self._invoke(self._function, run_id)
+
+    def repair(self, run_id: str) -> None:
+        """See ``Audits.repair``."""
+        self._invoke(self._repairing, run_id)
+
+    def _invoke(self, function: str, run_id: str) -> None:
         try:
             self._client.invoke(
-                FunctionName=self._function,
+                FunctionName=function,
                 InvocationType="Event",
                 Payload=json.dumps({"auditId": run_id}).encode(),
             )

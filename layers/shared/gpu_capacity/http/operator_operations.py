@@ -68,6 +68,7 @@ OPERATOR_OPERATIONS: Final = (
     _maintaining("change_maintenance", "PUT", _MAINTENANCE, once=("dryRun",)),
     _maintaining("cancel_maintenance", "DELETE", _MAINTENANCE),
     _auditing("start_audit", "POST", _AUDITS),
+    _auditing("order_repair", "POST", f"{_AUDITS}/{{auditID}}/repair"),
     _reading("list_audits", "GET", _AUDITS, once=_PAGE),
     _reading("get_audit", "GET", f"{_AUDITS}/{{auditID}}"),
     _reading("list_dead_letters", "GET", f"{OPERATOR}/dead-letters"),

@@ -6,8 +6,9 @@ never: it is run by whoever first records its start, if that is soon enough.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -54,11 +55,26 @@ class AuditStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RepairOrder:
+    """Findings of an earlier run that an operator wants repaired.
+
+    ``take_away`` has the names of owners without any record whose things may be deleted at a provider.
+    Unless it is ``applied``, the run only shows what would be done.
+    """
+
+    audit_id: str
+    finding_ids: tuple[str, ...]
+    take_away: tuple[str, ...]
+    reason: str
+    applied: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRun:
     """A run. Times are in seconds since the epoch.
 
     ``execution`` is random, and tells who runs it from everybody else. ``report`` is what ``kept_report``
-    keeps of a run that has ended, and ``failure`` says why there is none.
+    keeps of a run that has ended, and ``failure`` says why there is none. ``order``: it repairs findings.
     """
 
     id: str
@@ -69,6 +85,7 @@ class AuditRun:
     ended_at: int | None = None
     report: Mapping[str, Any] | None = None
     failure: str | None = None
+    order: RepairOrder | None = None
 
     @property
     def organization_id(self) -> str:
@@ -96,6 +113,11 @@ def new_id(now_ms: int, entropy: bytes) -> str:
     return f"{now_ms:012x}-{entropy.hex()[:_ENTROPY_DIGITS]}"
 
 
+def finding_id(kind: str, subject: str) -> str:
+    """The id of a finding: the same in every run that finds it."""
+    return hashlib.sha256(f"{kind}\n{subject}".encode(errors="replace")).hexdigest()[:_ENTROPY_DIGITS]
+
+
 def kept_report(report: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a report: all, as far as it has room, and how many entries it had of each kind.
 
@@ -113,6 +135,12 @@ def kept_report(report: Mapping[str, Any]) -> dict[str, Any]:
             room -= size
             kept[name].append(entry)
     return kept | {"leftOut": left_out}
+
+
+def findings_of(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The findings of a kept report by their ids, which reports of earlier versions do not state."""
+    found = (dict(one) | {"id": finding_id(one["kind"], one["subject"])} for one in report["findings"])
+    return {one["id"]: one for one in found}
 
 
 class AuditRunStore:
@@ -204,6 +232,7 @@ def encode_audit_run(run: AuditRun) -> Item:
             "ended_at": run.ended_at,
             "report": report,
             "failure": run.failure,
+            "repair_order": None if run.order is None else json.dumps(asdict(run.order)),
             TTL_ATTRIBUTE: run.requested_at + KEPT_SECONDS,
         }
     )
@@ -212,7 +241,7 @@ def encode_audit_run(run: AuditRun) -> Item:
 @decoder
 def decode_audit_run(item: Mapping[str, Any]) -> AuditRun:
     """The run of an item."""
-    report = text_or_none(item, "report")
+    report, order = text_or_none(item, "report"), text_or_none(item, "repair_order")
     return AuditRun(
         id=text(item, "sk").removeprefix(keys.AUDIT_PREFIX),
         by=text(item, "by"),
@@ -222,4 +251,15 @@ def decode_audit_run(item: Mapping[str, Any]) -> AuditRun:
         ended_at=second_or_none(item, "ended_at"),
         report=None if report is None else json.loads(report),
         failure=text_or_none(item, "failure"),
+        order=None if order is None else _order(json.loads(order)),
+    )
+
+
+def _order(plain: Mapping[str, Any]) -> RepairOrder:
+    return RepairOrder(
+        audit_id=str(plain["audit_id"]),
+        finding_ids=tuple(map(str, plain["finding_ids"])),
+        take_away=tuple(map(str, plain["take_away"])),
+        reason=str(plain["reason"]),
+        applied=plain["applied"] is True,
     )

@@ -1,12 +1,13 @@
-"""Start an audit in the background, and read what audits have found."""
+"""Start an audit, or repairs of what one has found, in the background; and read what they have found."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import NotFound
-from gpu_capacity.inventory.audit_runs import AuditRun, new_id
+from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict
+from gpu_capacity.inventory.audit_runs import AuditRun, AuditStatus, RepairOrder, findings_of, new_id
+from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -37,6 +38,52 @@ def start_audit(services: Needs, actor: str) -> AuditRun:
     services.audit_runs.create(run)
     services.audits.start(run.id)
     services.telemetry.audit(actor, "start_audit", run.id, "requested")
+    return run
+
+
+def start_repair(services: Needs, actor: str, order: RepairOrder) -> AuditRun:
+    """Record that findings of an audit are to be repaired, and have that done.
+
+    What is not found again at that moment is not repaired. Unless the order is applied, nothing is: the run
+    shows what would be done, and is run where nothing can be changed.
+
+    Raises:
+        AuditNotStarted: it was perhaps not started. If it was not, its record says so later.
+        InvalidRequest: there is no reason; a finding is not one of the audit or has no repair; or a name to
+            take away is not that of one of the findings.
+        NotFound: there is no such audit, or not any more.
+        StateConflict: the audit has no report: it has not ended, or it failed.
+        StorageUnavailable: the outcome is unknown.
+    """
+    if not order.reason.strip() or len(order.reason.encode(errors="replace")) > REASON_BYTES_MAX:
+        raise InvalidRequest("reason", f"must say why, in at most {REASON_BYTES_MAX} bytes")
+    audit = get_audit(services, order.audit_id)
+    if audit.report is None or audit.status_at(services.clock.now()) is not AuditStatus.ENDED:
+        raise StateConflict("the audit has no report: wait until it has ended, or start another one")
+    known = findings_of(audit.report)
+    names = {known[one].get("takeAway") for one in order.finding_ids if one in known}
+    for place, finding in enumerate(order.finding_ids):
+        if known.get(finding, {}).get("result") in (None, "reported"):
+            raise InvalidRequest(f"findingIds[{place}]", "must be a finding of this audit that has a repair")
+    for place, name in enumerate(order.take_away):
+        if name not in names:
+            raise InvalidRequest(f"takeAway[{place}]", "must be the name that one of the findings states")
+    run_id = new_id(services.clock.now_ms(), services.ids.random_bytes())
+    run = AuditRun(run_id, actor, services.clock.now(), order=order)
+    services.audit_runs.create(run)
+    # Before it is begun: there is no repair without this line.
+    services.telemetry.audit(
+        actor,
+        "start_repair",
+        run.id,
+        "requested",
+        audit=order.audit_id,
+        findings=list(order.finding_ids),
+        take_away=list(order.take_away),
+        applied=order.applied,
+        reason=order.reason,
+    )
+    (services.audits.repair if order.applied else services.audits.start)(run.id)
     return run
 
 

@@ -98,7 +98,9 @@ def services() -> Services:
             "stop_vm": env.text("STOP_VM_STATE_MACHINE_ARN"),
         },
     )
-    audits = lazy(lambda: LambdaAudits(client("lambda"), env.text("AUDIT_FUNCTION")))
+    audits = lazy(
+        lambda: LambdaAudits(client("lambda"), env.text("AUDIT_FUNCTION"), env.text("REPAIR_FUNCTION"))
+    )
     return services_of(
         env, edges(), Outside(workflows, capacity_events(), audits, lazy(_letters), provider, vm_provider)
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from gpu_capacity.inventory.audit_runs import finding_id
+
 if TYPE_CHECKING:
     from gpu_capacity.accounts.api_key import ApiKey
     from gpu_capacity.capacity_claims.record import CapacityClaim
@@ -294,3 +296,8 @@ class Finding:
     def identity(self) -> tuple[Kind, str, bool]:
         """Equal for the same finding, met twice."""
         return self.kind, self.subject, self.certain
+
+    @property
+    def id(self) -> str:
+        """The name by which operators order its repair."""
+        return finding_id(self.kind.value, self.subject)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Audit:
     """The collaborators of a consistency check.
 
-    ``actor`` goes into the audit line of each repair. ``taken_away`` has names of owners and VMs without any
-    record: an operator has confirmed that what they have at a provider may be deleted.
+    ``actor`` and ``reason`` go into the audit line of each repair. ``taken_away`` has names of owners and VMs
+    without any record: an operator has confirmed that what they have at a provider may be deleted.
     """
 
     store: AuditStore
@@ -26,3 +26,4 @@ class Audit:
     pause: Pause
     actor: str = "schedule:audit"
     taken_away: frozenset[str] = frozenset()
+    reason: str = ""

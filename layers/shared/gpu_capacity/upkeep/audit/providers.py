@@ -90,10 +90,15 @@ class Providers:
             case Asked.DISK:
                 self.vms.delete_disk(repair.thing.name)
 
+    def why_occupied(self, part: Freeing) -> str | None:
+        """What is on a part now; None if nothing is. Something may still come."""
+        left = ", ".join(self._left_on(part))
+        return f"holds or servers are left: {left}" if left else None
+
     def why_not_free(self, part: Freeing) -> str | None:
         """Why a part must not be freed; None if nothing is on it, and nothing can come any more."""
-        if left := ", ".join(self._left_on(part)):
-            return f"holds or servers are left: {left}"
+        if occupied := self.why_occupied(part):
+            return occupied
         if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
             self.vms.fence(part.holder.server_owner)
         left = ", ".join(self._left_on(part))

@@ -1,4 +1,4 @@
-"""Runs a consistency check without repairs, and records what it found, for operators to read."""
+"""Runs a consistency check, or the repairs of one, and records what it found, for operators to read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.inventory.audit_runs import AuditRun, AuditStatus, kept_report, new_id
-from gpu_capacity.upkeep.audit.run import audit_holders
+from gpu_capacity.inventory.audit_runs import AuditRun, AuditStatus, findings_of, kept_report, new_id
+from gpu_capacity.upkeep.audit.repair import Result
+from gpu_capacity.upkeep.audit.run import LIMITING, audit_holders
 
 if TYPE_CHECKING:
-    from gpu_capacity.inventory.audit_runs import AuditRunStore
+    from collections.abc import Mapping
+
+    from gpu_capacity.inventory.audit_runs import AuditRunStore, RepairOrder
     from gpu_capacity.ports import Clock, Ids
     from gpu_capacity.upkeep.audit.means import Audit
 
@@ -27,6 +30,8 @@ class Recorder:
 def run_recorded(recorder: Recorder, audit: Audit, run_id: str | None) -> dict[str, Any]:
     """Run the check and record its report. Returns it, as plain values; if nothing is to be run, why not.
 
+    A run with an order reports and repairs those findings alone.
+
     Args:
         recorder: records the run.
         audit: collaborators of the check.
@@ -40,7 +45,10 @@ def run_recorded(recorder: Recorder, audit: Audit, run_id: str | None) -> dict[s
     if run is None:
         return {"skipped": run_id}
     try:
-        report = audit_holders(audit).as_json()
+        if run.order is None:
+            report = audit_holders(audit).as_json()
+        else:
+            report = _carried_out(recorder, replace(audit, actor=run.by), run.order)
     except CapacityError as error:
         failure = f"the audit could not be made: {error}"
         recorder.runs.end(replace(run, ended_at=recorder.clock.now(), failure=failure))
@@ -62,3 +70,22 @@ def _asked_for(recorder: Recorder, run_id: str) -> AuditRun | None:
     if run is None or run.status_at(now) is not AuditStatus.REQUESTED:
         return None
     return recorder.runs.start(run, recorder.ids.random_bytes().hex(), now)
+
+
+def _carried_out(recorder: Recorder, audit: Audit, order: RepairOrder) -> dict[str, Any]:
+    """The report about the findings of an order, also about those that are not found any more."""
+    working = replace(audit, taken_away=frozenset(order.take_away), reason=order.reason)
+    report = audit_holders(working, fix=order.applied, chosen=frozenset(order.finding_ids)).as_json()
+    found: list[Mapping[str, Any]] = list(report["findings"])
+    limited = any(one["kind"] in LIMITING for one in found)
+    seen = {one["id"] for name in ("findings", "unjudged", "notices") for one in report[name]}
+    if limited:
+        missing = {"result": Result.REFUSED.value, "why": "not found, while something could not be read"}
+    else:
+        missing = {"result": Result.VANISHED.value, "why": "not found any more"}
+    before = recorder.runs.get(order.audit_id)
+    known = {} if before is None or before.report is None else findings_of(before.report)
+    lost = [one for one in order.finding_ids if one not in seen and one in known]
+    findings = [*found, *(dict(known[one]) | missing for one in lost)]
+    clean = report["clean"] and not report["unjudged"] and not (lost and limited)
+    return report | {"clean": clean, "findings": findings}

@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
-from gpu_capacity.upkeep.audit.findings import Finding, Kind
-from gpu_capacity.upkeep.audit.repair import Result, repair
+from gpu_capacity.upkeep.audit.findings import Finding, Kind, TakeAway
+from gpu_capacity.upkeep.audit.repair import EFFECTS, NEEDS_WORD, Result, expected, lacks_word, repair
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gpu_capacity.ports import Telemetry
     from gpu_capacity.upkeep.audit.facts import Facts
     from gpu_capacity.upkeep.audit.means import Audit
@@ -29,32 +31,32 @@ RECOUNTS_MAX: Final = 8
 
 ADVICE: Final[dict[Kind, str]] = {
     Kind.DOUBLE: "decide which customer keeps the hardware; the other one's holder has to give it up",
-    Kind.LEAKED: "free it once no server is left on it: --fix does where the holder is gone and has none",
+    Kind.LEAKED: "repair it where the holder is gone: frees it once no server is left on it",
     Kind.ORPHANED: "before anything else is sold there, mark it as the holder's, or delete the holder",
     Kind.CONTRADICTORY: "the record contradicts itself: restore it, or delete the holder",
-    Kind.WRONG_HASH: "run with --fix, or write the hash of the hardware as it is now",
-    Kind.QUOTA_DRIFT: "run with --fix when little is going on, or set used to the recount",
-    Kind.QUEUE_STALE: "run with --fix: nobody behind this entry is served",
-    Kind.QUEUE_MISSING: "run with --fix: the claim is never served",
-    Kind.NAME_STALE: "run with --fix: nobody can use the name",
-    Kind.NAME_MISSING: "run with --fix, or, where another claim has the name, delete one of the two",
-    Kind.SERVER_LEAKED: "run with --fix where a record says that its holder is over; else ask whose it is",
+    Kind.WRONG_HASH: "repair it, or write the hash of the hardware as it is now",
+    Kind.QUOTA_DRIFT: "repair it when little is going on, or set used to the recount",
+    Kind.QUEUE_STALE: "repair it: nobody behind this entry is served",
+    Kind.QUEUE_MISSING: "repair it: the claim is never served",
+    Kind.NAME_STALE: "repair it: nobody can use the name",
+    Kind.NAME_MISSING: "repair it, or, where another claim has the name, delete one of the two",
+    Kind.SERVER_LEAKED: "repair it where a record says that its holder is over; else ask whose it is",
     Kind.SERVER_DISAGREES: "ask the provider what runs on the host, and delete what should not",
-    Kind.UNSETTLED_MISSING: "run with --fix: no schedule finds the record",
+    Kind.UNSETTLED_MISSING: "repair it: no schedule finds the record",
     Kind.UNREADABLE: "restore the item; until then nothing that rests on it is judged",
-    Kind.ROSTER_STALE: "run with --fix: schedules and preemption go by what the roster says",
-    Kind.ROSTER_MISSING: "run with --fix: no schedule finds the VM, and nothing preempts it",
-    Kind.LISTING_STALE: "run with --fix: a page of the list is shorter than it should be",
-    Kind.LISTING_MISSING: "run with --fix: the VM is in no list",
-    Kind.NOTICE_STALE: "run with --fix: the VM shows a notice that never ends, and cannot be preempted",
+    Kind.ROSTER_STALE: "repair it: schedules and preemption go by what the roster says",
+    Kind.ROSTER_MISSING: "repair it: no schedule finds the VM, and nothing preempts it",
+    Kind.LISTING_STALE: "repair it: a page of the list is shorter than it should be",
+    Kind.LISTING_MISSING: "repair it: the VM is in no list",
+    Kind.NOTICE_STALE: "repair it: the VM shows a notice that never ends, and cannot be preempted",
     Kind.NOTICE_MISSING: "destroy the VM that waits: it never gets its GPUs",
-    Kind.DISK_LEAKED: "run with --fix where a record says that its VM is destroyed; else ask whose it is",
-    Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody's",  # pragma: allowlist secret
-    Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",  # pragma: allowlist secret
+    Kind.DISK_LEAKED: "repair it where a record says that its VM is destroyed; else ask whose it is",
+    Kind.API_KEY_UNLISTED: "repair it, then revoke the key if nobody's",  # pragma: allowlist secret
+    Kind.API_KEY_MISSING: "repair it: the key opens nothing",  # pragma: allowlist secret
     Kind.PROVIDER_SILENT: "nothing of what it has was judged, and nothing is freed that it has to speak for",
     Kind.OCCUPIED_STALE: "restore the placement, or remove the attribute: the hosts can have no placement",
     Kind.OCCUPIED_MISSING: "delete the placement before another one gets its hosts, or restore the record",
-    Kind.HOLDER_UNLISTED: "run with --fix: operators do not see the holder in lists and maps",
+    Kind.HOLDER_UNLISTED: "repair it: operators do not see the holder in lists and maps",
     Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
 """What an operator should do, by kind; ``docs/audit.md`` says how."""
@@ -90,7 +92,7 @@ class AuditReport:
         """Whether no confirmed finding is left."""
         return all(one.result in (Result.REPAIRED, Result.VANISHED) for one in self.reported)
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """The report as plain values."""
         return {
             "clean": self.is_clean,
@@ -104,12 +106,18 @@ class AuditReport:
         }
 
 
-def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
+LIMITING: Final = (Kind.PROVIDER_SILENT, Kind.UNREADABLE)
+"""Because of these something else may not be found."""
+
+
+def audit_holders(audit: Audit, *, fix: bool = False, chosen: Collection[str] | None = None) -> AuditReport:
     """Read everything, and report confirmed findings.
 
     Args:
         audit: collaborators.
         fix: also make the repairs that are provably safe.
+        chosen: ids of the only findings to report and repair, and what their repairs would come to; those
+            that limit what can be found are reported as well. None for all.
 
     Raises:
         StorageUnavailable: the database did not answer, so there is no result.
@@ -120,24 +128,39 @@ def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
     facts = _with_answers(audit.store.read_all(), listed)
     certain, notices, unjudged = list(silent), list[Finding](), list[Finding]()
     for suspicion in findings_of(facts):
+        if chosen is not None and suspicion.id not in chosen and suspicion.kind not in LIMITING:
+            continue
         confirmed = _confirmed(audit, suspicion)
         if isinstance(confirmed, Finding):
             (certain if confirmed.certain else notices).append(confirmed)
         elif confirmed is _Doubt.UNCLEAR:
             unjudged.append(suspicion)
-    reported = [_reported(audit, finding, fix=fix) for finding in certain]
+    if fix:
+        reported = [_repaired(audit, finding) for finding in certain]
+    elif chosen is not None:
+        reported = [Reported(finding, *expected(audit, finding)) for finding in certain]
+    else:
+        reported = [_reported(audit, finding) for finding in certain]
     report = AuditReport(tuple(reported), tuple(notices), tuple(unjudged), _sizes(facts))
     _emit(audit.telemetry, report)
     return report
 
 
-def _reported(audit: Audit, finding: Finding, *, fix: bool) -> Reported:
-    """A confirmed finding with its result.
+def _reported(audit: Audit, finding: Finding) -> Reported:
+    """A confirmed finding, and whether it can be repaired."""
+    if finding.repair is None:
+        return Reported(finding, Result.REPORTED)
+    wordless = isinstance(finding.repair, TakeAway) and lacks_word(audit, finding.repair)
+    return Reported(finding, Result.REPAIRABLE, NEEDS_WORD if wordless else "")
 
-    It is confirmed again right before its repair, as an earlier repair may have changed the same items.
+
+def _repaired(audit: Audit, finding: Finding) -> Reported:
+    """A confirmed finding with the result of its repair.
+
+    It is confirmed again right before that, as an earlier repair may have changed the same items.
     """
-    if finding.repair is None or not fix:
-        return Reported(finding, Result.REPORTED if finding.repair is None else Result.REPAIRABLE)
+    if finding.repair is None:
+        return Reported(finding, Result.REPORTED)
     match _confirmed(audit, finding):
         case _Doubt.DISMISSED:
             return Reported(finding, Result.VANISHED)
@@ -222,7 +245,8 @@ def _sizes(facts: Facts) -> dict[str, int]:
 
 
 def _plain(finding: Finding) -> dict[str, object]:
-    return {
+    plain: dict[str, object] = {
+        "id": finding.id,
         "kind": finding.kind.value,
         "subject": finding.subject,
         "message": finding.message,
@@ -230,6 +254,11 @@ def _plain(finding: Finding) -> dict[str, object]:
         "items": [f"{side.table}: {side}" for side in finding.sides],
         "asked": [str(question) for question in finding.questions],
     }
+    if finding.repair is not None:
+        plain["repair"] = EFFECTS[type(finding.repair)]
+    if isinstance(finding.repair, TakeAway) and finding.repair.needs_word:
+        plain["takeAway"] = finding.repair.thing.name
+    return plain
 
 
 def _emit(telemetry: Telemetry, report: AuditReport) -> None:

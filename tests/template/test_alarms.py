@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
+METRICS_OF_AN_ALARM_MAX = 10
+"""CloudWatch refuses an alarm whose expression has more metrics; nobody can raise this limit."""
 
 # Metrics for which an operator must be notified. All others are for graphs; a new one has to be classified.
 ALARMING = {
@@ -261,6 +263,11 @@ def _watched(alarm: str) -> set[tuple[str, str]]:
         for m in ALARMS[alarm]["Metrics"]
         if "MetricStat" in m
     }
+
+
+@pytest.mark.parametrize("name", sorted(name for name in ALARMS if "Metrics" in ALARMS[name]))
+def test_an_alarm_over_several_metrics_has_no_more_than_cloudwatch_takes(name: str) -> None:
+    assert 1 <= len([m for m in ALARMS[name]["Metrics"] if "MetricStat" in m]) <= METRICS_OF_AN_ALARM_MAX
 
 
 def test_errors_and_throttles_of_every_function_of_the_api_are_watched() -> None:

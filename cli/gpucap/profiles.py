@@ -145,8 +145,7 @@ def _printed(command: str) -> str:
         raise Ended(Exit.NOT_ALLOWED, f"the command for tokens cannot be run: {error}") from None
     token = done.stdout.strip()
     if done.returncode or not token:
-        said = done.stderr.strip().splitlines()[-1:] or ["it printed no token"]
-        raise Ended(
-            Exit.NOT_ALLOWED, f"the command for tokens failed (exit code {done.returncode}): {said[0]}"
-        )
+        # All of it: which line says why differs, `make` puts one of its own behind.
+        said = done.stderr.strip() or "it printed no token"
+        raise Ended(Exit.NOT_ALLOWED, f"the command for tokens failed (exit code {done.returncode}): {said}")
     return token

@@ -150,9 +150,9 @@ def _entry(value: Any) -> str:
 
 def _flat(body: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in body.items():
-        path = above if name in WRAPPERS else f"{above}{name}"
+        path = f"{above}{name}"
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{path}." if path and not path.endswith(".") else path)
+            yield from _flat(value, above if name in WRAPPERS else f"{path}.")
         elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
             for number, entry in enumerate(value):
                 if entry.keys() == {"name", "value"}:
@@ -160,7 +160,7 @@ def _flat(body: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
                 else:
                     yield from _flat(entry, f"{path}[{number}].")
         else:
-            yield path or name, value
+            yield path, value
 
 
 def _guessed(rows: Sequence[Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -204,6 +205,8 @@ def test_a_maintenance_is_planned_and_changed_by_what_is_said(
     plan = ("maintenances", "plan", "--region", REGION, "--target", "pod=pod2", *window)
     malformed = terminal.run(*plan, "--target", "rack=1", "--reason", "new cables")
     assert (malformed.code, malformed.err) == (2, "--target takes pod=…,domain=…,host=…\n")
+    impact = terminal.ok(*plan, "--reason", "new cables", "--dry-run").out
+    assert re.search(r"^impact\.holders\[0\]\.status +provisioned$", impact, re.MULTILINE)
     planned = terminal.ok(*plan, "--reason", "new cables", "--json").json
     assert planned["targets"] == [{"podId": "pod2"}]
     changed = terminal.ok("maintenances", "change", planned["id"], "--reason", "old cables", "--json").json

@@ -73,12 +73,12 @@ def test_a_token_that_has_expired_is_replaced_once(
 
 
 def test_a_command_that_fails_is_told_and_its_output_is_not(terminal: Terminal, profile: Path) -> None:
-    program = "import sys; print(4711); print(7, file=sys.stderr); sys.exit(3)"
+    program = "import sys; print(4711); print(7, file=sys.stderr); print(8, file=sys.stderr); sys.exit(3)"
     command = f"{sys.executable} -c '{program}'"
     profile.write_text(f'[profiles.default]\naddress = "{ADDRESS}"\ntoken_command = "{command}"\n')
     outcome = terminal.run("reservations", "list")
     assert outcome.code == 6
-    assert "failed (exit code 3): 7" in outcome.err
+    assert "failed (exit code 3): 7\n8" in outcome.err
     assert "4711" not in outcome.err
 
 

@@ -28,7 +28,7 @@ _ENDED: Final[Json] = {
     "noticeCount": 0,
 }
 _FINDING: Final[Json] = {
-    "id": "a0e1d2c3b4f59687",
+    "id": "a0e1d2a0e1d2a0e1",
     "kind": "name_stale",
     "subject": "ORG#a1b2c3d4-0000-4000-8000-000000000001 CLAIMNAME#training",
     "message": "the name belongs to a claim that is gone",
@@ -39,7 +39,7 @@ _FINDING: Final[Json] = {
     "repair": "removes the entry",
 }
 _ORDER: Final[Json] = {
-    "findingIds": ["a0e1d2c3b4f59687"],
+    "findingIds": ["a0e1d2a0e1d2a0e1"],
     "takeAway": [],
     "reason": "left over from the restore of Tuesday",
     "apply": True,

@@ -239,12 +239,13 @@ def test_a_server_that_vanished_is_replaced(world: World) -> None:
     assert list(quarantined(world)) == [host_id]
 
 
-def test_a_server_that_failed_is_replaced(world: World) -> None:
-    _, placement = running(world)
+def with_failed(world: World, placement: Placement, ordinal: int) -> Any:
+    """Services whose provider says of a server that it has failed."""
     provider = world.services.provider
 
     def failing(servers: Any) -> list[Any]:
-        return [replace(s, state=ServerState.FAILED) if s.ordinal == 2 else s for s in servers]
+        at = (placement.server_owner, ordinal)
+        return [replace(s, state=ServerState.FAILED) if (s.owner, s.ordinal) == at else s for s in servers]
 
     def every_server(after: str | None = None) -> Any:
         page = provider.every_server(after)
@@ -253,7 +254,35 @@ def test_a_server_that_failed_is_replaced(world: World) -> None:
     services, _ = through(
         world, servers=lambda owner: failing(provider.servers(owner)), every_server=every_server
     )
+    return services
+
+
+def test_a_server_that_failed_is_replaced(world: World) -> None:
+    _, placement = running(world)
+    watch_providers(with_failed(world, placement, 2))
+    assert found(world, placement.id).status is PlacementStatus.PROVISIONING
+
+
+def test_servers_that_are_up_again_by_themselves_are_not_called_lost_any_more(world: World) -> None:
+    reservation, placement = running(world, 4)
+    settled(world, place(world, reservation.id, 4))
+    services = with_failed(world, placement, 2)
     watch_providers(services)
+    for _ in range(5):
+        settle_placement(services, ORGANIZATION, placement.id)
+        world.clock.advance(5)
+    lacking = found(world, placement.id)
+    assert (lacking.status, lacking.failure is None) == (PROVISIONED, False)
+    watch_providers(services)
+    assert found(world, placement.id) == lacking
+
+    assert watch_providers(world.services).amiss == 1
+    again = settled(world, placement)
+    assert (again.status, again.failure, again.moved) == (PROVISIONED, None, ())
+    assert watch_providers(world.services).amiss == 0
+    for ordinal in range(4):
+        lose_server(world, placement, ordinal)
+    watch_providers(world.services)
     assert found(world, placement.id).status is PlacementStatus.PROVISIONING
 
 

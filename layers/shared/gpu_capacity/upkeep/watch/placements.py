@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.placements.healing import has_room, let_go
 from gpu_capacity.placements.losses import losses_of, may_move
+from gpu_capacity.placements.progress import is_provisioned
+from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.placements.seating import seating_of
 from gpu_capacity.placements.settling import settle_again
 from gpu_capacity.providers.port import ServerState
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 def watch_placement(services: Needs, placement: Placement, listed: Listed | None, budget: Budget) -> bool:
     """Start the workflow of a placement that has lost servers, and give back hosts that servers have left.
 
-    A placement that says already that it lacks a host is left alone until there is one.
+    A placement that says already that it lacks a host is left alone until there is one, or until its servers
+    are up again by themselves.
 
     Args:
         services: collaborators.
@@ -43,12 +46,17 @@ def watch_placement(services: Needs, placement: Placement, listed: Listed | None
     if placement.is_unsettled:
         return False
     owner = placement.server_owner
-    if listed is not None and not _is_amiss(placement, seating_of(placement, listed.servers.get(owner, ()))):
+    if listed is not None and not _needs_look(
+        placement, seating_of(placement, listed.servers.get(owner, ()))
+    ):
         return False
     budget.spend()
     seating = seating_of(placement, services.provider.servers(owner))
-    if not _is_amiss(placement, seating):
+    if not _needs_look(placement, seating):
         return False
+    if not _is_amiss(placement, seating):
+        settle_again(services, placement)
+        return True
     left = let_go(services, placement, seating)
     if left is None or not _has_work(services, left, seating, budget):
         return True
@@ -61,6 +69,21 @@ def watch_placement(services: Needs, placement: Placement, listed: Listed | None
             "placement degraded", placement=left.id, servers_gone=missing, servers_failed=failed
         )
     return True
+
+
+def _needs_look(placement: Placement, seating: Seating) -> bool:
+    """Whether the record and the servers do not agree."""
+    return _is_amiss(placement, seating) or _is_outdated(placement, seating)
+
+
+def _is_outdated(placement: Placement, seating: Seating) -> bool:
+    """Whether a placement says that it lacks servers which are all up again.
+
+    Machines that did not answer for a while do now. What the record says would keep a later loss from being
+    repaired.
+    """
+    lacks = placement.status is PlacementStatus.PROVISIONED and placement.failure is not None
+    return lacks and all(map(is_provisioned, seating.servers))
 
 
 def _is_amiss(placement: Placement, seating: Seating) -> bool:

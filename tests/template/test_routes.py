@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from gpu_capacity.http.operations import OPERATIONS, OVER_CONNECT, ROUTED
+from gpu_capacity.http.operations import OPERATIONS, OVER_CONNECT, PAGES, ROUTED
 from gpu_capacity.http.operator_operations import OPERATOR
 from tests.template.loading import TEMPLATE, event_routes, functions, resources, routes
 from tools.openapi.routes import BEGIN, END, MisshapenTemplateError, logical_id, with_routes
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-SHARED = {logical_id(operation.shared) for operation in OPERATIONS.values() if operation.shared}
+SHARED = {logical_id(operation.shared) for operation in ROUTED if operation.shared}
 REJECTING = logical_id("reject_unknown_route")
 TEXT = TEMPLATE.read_text(encoding="utf-8")
 
@@ -57,7 +57,7 @@ def test_a_template_without_a_place_for_routes_is_refused_by_name(line: str) -> 
 
 def test_every_operation_is_a_function_on_its_route() -> None:
     expected = {(o.path, o.method, logical_id(o.function)) for o in ROUTED}
-    assert set(OPERATIONS.values()) | set(OVER_CONNECT.values()) == set(ROUTED)
+    assert {*OPERATIONS.values(), *OVER_CONNECT.values(), *PAGES} == set(ROUTED)
     assert {route for route in routes() if route[2] != REJECTING} == expected
     assert set(event_routes()) == expected - {route for route in expected if route[2] in SHARED}
 
@@ -78,7 +78,8 @@ def test_the_gateway_may_call_a_function_of_many_routes_under_one_statement() ->
     assert set(permissions) == {f"{name}.Alias" for name in {REJECTING, *SHARED}}
     for name, permission in permissions.items():
         routes_allowed = permission["SourceArn"]["Fn::Sub"].partition(":${Api}")[2]
-        expected = {f"{REJECTING}.Alias": "/*", "HolderEventsFunction.Alias": "/*/GET/*"}
+        reading = dict.fromkeys(("HolderEventsFunction.Alias", "ServeConsoleFunction.Alias"), "/*/GET/*")
+        expected = {f"{REJECTING}.Alias": "/*", **reading}
         assert routes_allowed == expected.get(name, f"/*/*{OPERATOR}/*")
 
 

@@ -61,13 +61,18 @@ _KEY = r'''"{\"label\": \"first\", \"ssh_public_key\": \"$(cat $KEY.pub)\"}"'''
 
 def how_to_use(state: State, url: str, machines: "Metal | None" = None) -> str:
     """Return a token and calls to copy into a shell, one API after the other."""
-    token = issuer.mint(state.issuer_key, organization=DEVELOPER_ORGANIZATION, project=DEVELOPER_PROJECT)
+    token = _token(state)
     return "\n".join(
         (
             "",
             f"# a token (12 hours; `make -s token ORG= PROJECT={_naming(state)}` makes others)",
             f"TOKEN={token}",
             *(() if machines is None else ("", "# the nodes, in another shell", machines.listing)),
+            "",
+            "# the console, as a customer and as an operator; and the page of the APIs",
+            console_link(state, url),
+            console_link(state, url, issuer.OPERATOR_PERMISSION),
+            f"{url}/docs",
             "",
             "# the command line: log it in, and go on with `gpucap --help`",
             login_line(state, url),
@@ -80,6 +85,20 @@ def how_to_use(state: State, url: str, machines: "Metal | None" = None) -> str:
             "",
             f"Ctrl-C stops the stack and keeps its state ({_forgetting(state)} deletes it).",
         )
+    )
+
+
+def console_link(state: State, url: str, *permissions: str) -> str:
+    """Return a link that signs in to the console. Browsers send the fragment to nobody."""
+    return f"{url}/console#token={_token(state, *permissions)}"
+
+
+def _token(state: State, *permissions: str) -> str:
+    return issuer.mint(
+        state.issuer_key,
+        organization=DEVELOPER_ORGANIZATION,
+        project=DEVELOPER_PROJECT,
+        permissions=permissions or issuer.CUSTOMER_PERMISSIONS,
     )
 
 

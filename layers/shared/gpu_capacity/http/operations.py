@@ -287,7 +287,16 @@ OVER_CONNECT: Final[dict[str, Operation]] = {
 }
 """The same operations on their other routes. Their messages carry what paths and queries carry elsewhere."""
 
-ROUTED: Final = (*OPERATIONS.values(), *OVER_CONNECT.values())
+_page = partial(Operation, method="GET", permission=None, any_query=True, shared="serve_console")
+PAGES: Final = (
+    _page("console", path="/console"),
+    _page("console_file", path="/console/{file}"),
+    _page("docs", path="/docs"),
+    _page("docs_file", path="/docs/{file}"),
+)
+"""What people look at. No operations of an API: the OpenAPI document has none of them."""
+
+ROUTED: Final = (*OPERATIONS.values(), *OVER_CONNECT.values(), *PAGES)
 """Every route of the gateway."""
 
 

@@ -141,7 +141,7 @@ def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> Lamb
         reply = errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id)
         return _sent(reply, trace_id)
 
-    return _logged(name, answer)
+    return logged(name, answer)
 
 
 def task_function(name: str, step: Step) -> LambdaHandler:
@@ -203,10 +203,10 @@ def _http_handler(
         except Exception as error:  # noqa: BLE001 - the one mapper: every error leaves in the API's shape
             return _sent(_refusal(errors, error, trace_id), trace_id)
 
-    return _logged(operation.name, response)
+    return logged(operation.name, response)
 
 
-def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[str, Any]]) -> LambdaHandler:
+def logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[str, Any]]) -> LambdaHandler:
     """A handler that writes one log line for each request, whatever its result."""
 
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Environment:
 
     def words(self, name: str, default: str = "") -> list[str]:
         """Words separated by commas."""
-        return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+        return [word.strip() for word in (self.optional(name) or default).split(",") if word.strip()]
 
     def amounts(self, name: str) -> dict[str, int]:
         """Whole numbers by word, from ``word=number,word=number``; empty if it is absent.

@@ -42,8 +42,8 @@ PUBLIC: Final = (
     r'|^ +[\w.]*API_KEY\w*( =|:) "[a-zA-Z_:,. ]+",?$'
 )
 
-# Lock files are written by `make lock`: names, versions and thousands of hashes. What is vendored is as it was
-# published, and a test compares it with the digests beside it.
+# Lock files are written by `make lock`: names, versions and thousands of hashes. What is vendored is as
+# published: a test compares it with the digests beside it.
 UNREAD: Final = (
     rf"^{re.escape(BASELINE.name)}$|(^|/)requirements(/.*)?\.txt$"
     r"|^functions/serve_console/docs/(vendored\.json|swagger-ui.*)$"

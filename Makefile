@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(abspath $(VENVS))/pycache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
+.PHONY: help run test screenshots check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
   cli token event sync fleet-check cordon quota api-key audit restore-drill openapi setup setup-stack setup-ironic setup-dev lock clean
 
 help: ## list the commands
@@ -29,6 +29,9 @@ run: setup-stack $(if $(filter ironic,$(PROVIDER)),setup-ironic) ## the whole ap
 
 test: setup ## every test (ARGS= for pytest)
 	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
+
+screenshots: setup-stack ## the pictures of the console in docs/console, by its story in Chromium
+	@SCREENSHOTS=1 CHROMIUM_REQUIRED=1 $(DEV)/pytest tests/e2e/test_console_story.py -q $(ARGS)
 
 check: setup-dev ## the edit loop: format, lint, types, and the quick tests of the rooms that changed (SINCE= ARGS=)
 	@$(DEV)/python -m tools.check "$(VENVS)" --since "$(SINCE)" $(ARGS)

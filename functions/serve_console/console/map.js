@@ -25,28 +25,30 @@ export function planOf(found, region) {
 
 export const mapView = {
   title: (region) => (region ? `Map of ${region}` : "Map"),
-  async read([region]) {
+  async read([region], state) {
     const names = await regions();
     const shown = region ?? names[0];
-    return { names, region: shown, ...(shown ? await read(shown) : {}) };
+    if (!shown) return { names };
+    const query = { hosts: true, podID: state.pod };
+    const [seen, detailed] = await Promise.all([
+      read(shown), state.pod && person().isOperator ? get(path`/operator/v1/regions/${shown}/map`, query) : null]);
+    return { names, region: shown, detailed, ...seen };
   },
   draw(found, state, { redraw, go, again }) {
     if (!found.region) return el("p", {}, "There is no region that you can see.");
     const plan = planOf(found, found.region);
-    const choose = async (pod, rack) => {
+    const choose = (pod, rack) => {
       state.chosen = state.chosen === rack.id ? null : rack.id;
+      state.pod = state.chosen && pod.id;
       redraw();
-      if (!state.chosen || rack.hosts) return;
-      const query = { hosts: true, podID: pod.id };
-      state.hosts = { pod: pod.id, map: await get(path`/operator/v1/regions/${found.region}/map`, query) };
-      redraw();
+      again();
     };
     return [
       el("p", {}, el("label", { class: "field" }, el("span", {}, "Region"),
         select("region", found.names, found.region, { onchange: (event) => go("map", event.target.value) }))),
-      drawn(plan, { chosen: state.chosen, choose }),
-      panel(plan, found.region, state, { again, redraw }),
-      legend(plan),
+      el("div", { class: "split" },
+        el("div", {}, drawn(plan, { chosen: state.chosen, choose })),
+        el("div", { class: "beside", role: "region", tabindex: "0", "aria-label": "The chosen rack, and the signs" }, panel(plan, found, state, { again }), legend(plan))),
     ];
   },
 };
@@ -74,14 +76,13 @@ function cell(plan, rack, { chosen, choose, lands }) {
   });
 }
 
-function panel(plan, region, state, tools) {
+function panel(plan, { region, detailed }, state, tools) {
   for (const { pods } of plan.groups) {
     for (const pod of pods) {
       const rack = pod.racks.find((one) => one.id === state.chosen);
       if (!rack) continue;
-      const detailed = state.hosts?.pod === pod.id
-        && ofOperators(state.hosts.map).groups[0]?.pods[0]?.racks.find((one) => one.id === rack.id);
-      const hosts = rack.hosts ?? (detailed ? detailed.hosts : null);
+      const known = detailed ? ofOperators(detailed).groups.flatMap((group) => group.pods.flatMap((one) => one.racks)) : [];
+      const hosts = rack.hosts ?? known.find((one) => one.id === rack.id)?.hosts;
       return el("section", { "aria-labelledby": "rack", class: "panel" },
         el("h2", { id: "rack" }, `Rack ${rack.name}`),
         el("p", {}, `${rack.free} of ${rack.count} hosts are free. `, rack.states.length ? `It is ${rack.states.join(", ")}.` : ""),

@@ -30,7 +30,7 @@ run: setup-stack $(if $(filter ironic,$(PROVIDER)),setup-ironic) ## the whole ap
 test: setup ## every test (ARGS= for pytest)
 	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
 
-screenshots: setup-stack ## the pictures of the console in docs/console, by its story in Chromium
+screenshots: setup-stack ## the pictures of the console in docs/console, by its story in Chromium (ARGS= for pytest)
 	@SCREENSHOTS=1 CHROMIUM_REQUIRED=1 $(DEV)/pytest tests/e2e/test_console_story.py -q $(ARGS)
 
 check: setup-dev ## the edit loop: format, lint, types, and the quick tests of the rooms that changed (SINCE= ARGS=)

@@ -44,11 +44,13 @@ export function hardwareActions(region, pod, rack, { again }, host) {
   };
   const release = () => act(`The quarantine of ${name} is lifted.`, () =>
     send("DELETE", path`/operator/v1/regions/${region}/quarantines/${host.id}`));
-  return el("p", { class: "buttons" },
+  const { states } = host ?? rack, isCordoned = states.includes("cordoned"), isQuarantined = states.includes("quarantined");
+  return el("div", { class: "buttons" },
+    // Cordoned may be a host of it, or what it is a part of: it can have a cordon of its own as well.
     button("Cordon", cordon, { "aria-label": `Cordon ${name}` }),
-    button("Uncordon", lift, { "aria-label": `Uncordon ${name}` }),
-    host && button("Quarantine", quarantine, { "aria-label": `Quarantine ${name}` }),
-    host && button("Lift quarantine", release, { "aria-label": `Lift the quarantine of ${name}` }),
+    isCordoned && button("Uncordon", lift, { "aria-label": `Uncordon ${name}` }),
+    host && (isQuarantined ? button("Lift quarantine", release, { "aria-label": `Lift the quarantine of ${name}` })
+      : button("Quarantine", quarantine, { "aria-label": `Quarantine ${name}` })),
     !host && button("Maintenance", () => planMaintenance(region, target, again), { "aria-label": `Plan a maintenance of ${name}` }));
 }
 

@@ -36,7 +36,7 @@ export function ofOperators(region) {
         count: domain.hostCount, holder: holders.length === 1 ? holders[0].id : null,
         holders: holders.map((holder) => holder.id),
         hosts: domain.hosts?.map((host) => ({
-          id: host.id, name: host.name, state: [host.state, ...host.states].join(", "),
+          id: host.id, name: host.name, states: host.states, state: [host.state.replaceAll("_", " "), ...host.states].join(", "),
           holders: host.holders.map((holder) => `${holder.kind} ${holder.id}`).join(", "),
         })),
       };

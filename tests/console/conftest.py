@@ -8,6 +8,7 @@ import pytest
 
 from testkit import browser as browsers
 from testkit.hostile import service as racks
+from testkit.hostile import vm_service as slices
 from tests.console.looking import Looker
 
 if TYPE_CHECKING:
@@ -40,3 +41,13 @@ def looker(chromium: Browser, service: Service, address: str) -> Iterator[Looker
     looking = Looker(chromium, service, address)
     yield looking
     looking.end()
+
+
+@pytest.fixture
+def renter(chromium: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Looker]:
+    """In front of a service that has VMs."""
+    service = slices.build(monkeypatch)
+    with browsers.served(service) as address:
+        looking = Looker(chromium, service, address)
+        yield looking
+        looking.end()

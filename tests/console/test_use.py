@@ -144,3 +144,28 @@ def test_the_map_has_a_letter_for_each_holder(looker: Looker) -> None:
     held.first.click()
     page.get_by_role("heading", name="Rack ").wait_for()
     page.get_by_role("table", name="Hosts").wait_for()
+
+
+def test_a_vm_is_rented_stopped_and_deleted(renter: Looker) -> None:
+    page = renter.sign_in("owner", "rent")
+    page.get_by_role("button", name="Rent it").click()
+    page.get_by_role("heading", name="VM", exact=True).wait_for()
+    renter.go(page, f"holder/vm/{renter.service.ids['vm of owner']}")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopping").first.wait_for()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete it").click()
+    page.get_by_role("heading", name="Holders").wait_for()
+    assert renter.complaints == []
+
+
+def test_instances_are_claimed_and_what_waits_is_told(looker: Looker) -> None:
+    page = looker.sign_in("owner", "claim")
+    page.get_by_label("Name").fill("batch")
+    page.get_by_label("Instances").fill("3")
+    page.get_by_role("button", name="Claim").click()
+    page.get_by_role("heading", name="Capacity claim").wait_for()
+    page.get_by_text("instances allocated").first.wait_for()
+    looker.go(page, "holders")
+    page.get_by_role("table", name="Capacity claims").get_by_role("link", name="batch").wait_for()
+    assert looker.complaints == []

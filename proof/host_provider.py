@@ -205,6 +205,9 @@ class Provider(Troubled):
     def servers(self, owner: str) -> Sequence[Server]:
         return [self._seen_server(server) for server in self._region.servers(owner)]
 
+    def servers_by_owner(self, owners: Sequence[str]) -> Mapping[str, Sequence[Server]]:
+        return {owner: self.servers(owner) for owner in owners}
+
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
         return [self._seen_server(server) for server in self._region.servers_on(host_ids)]
 

@@ -129,6 +129,10 @@ class StubbornRegion:
         self._answer("servers")
         return self._region.servers(owner)
 
+    def servers_by_owner(self, owners: Sequence[str]) -> Mapping[str, Sequence[Server]]:
+        self._answer("servers_by_owner")
+        return self._region.servers_by_owner(owners)
+
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
         self._answer("servers_on")
         return self._region.servers_on(host_ids)

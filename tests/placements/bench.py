@@ -187,6 +187,9 @@ class ScriptedServers:
         self._answer()
         return sorted((s for s in self._servers.values() if s.owner == owner), key=lambda s: s.ordinal)
 
+    def servers_by_owner(self, owners: Sequence[str]) -> Mapping[str, Sequence[Server]]:
+        return {owner: self.servers(owner) for owner in owners}
+
     def _answer(self) -> None:
         if self.down:
             raise ProviderUnavailable("the provider does not answer")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +14,12 @@ from gpu_capacity.placements.observation import ObservedPlacement
 from gpu_capacity.placements.progress import Counts
 from gpu_capacity.placements.read import PlacementFilter, get_placement, list_placements
 from testkit.placements import place, placement, provisioned
+from testkit.provider import StubbornRegion
 from testkit.reservations import NOWHERE
 from testkit.world import ORGANIZATION, PROJECT, REGION, World, caller
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OPERATOR = caller(permissions=frozenset({Permission.OPERATE}), organizations=frozenset({"other"}))
 STRANGERS = {
@@ -47,9 +51,35 @@ def test_a_read_takes_one_request_beside_the_provider(world: World) -> None:
     assert world.db.requests - before == {"batch_get_item": 1, "query": 1}
 
 
+@pytest.mark.parametrize("down", [False, True])
+def test_a_list_asks_the_provider_once_for_all_its_placements(world: World, *, down: bool) -> None:
+    region = StubbornRegion(world.clock, world.behaviour)
+    world.services = replace(world.services, provider=region)
+    owned = provisioned(world).id
+    made = [place(world, owned, count, name=f"p-{count}") for count in (1, 2, 3)]
+    region.down = down
+    region.calls.clear()
+    listed = list_placements(world.services, caller(), PlacementFilter())
+    found = {observed.id: observed.counts for observed in listed}
+
+    assert region.calls == ["servers_by_owner"]
+    assert found == {
+        one.id: None if down else Counts(ready=0, updated=0, drifted=count, in_flight=count, stalled=0)
+        for one, count in zip(made, (1, 2, 3), strict=True)
+    }
+
+
+def test_a_list_without_placements_asks_no_provider(world: World) -> None:
+    region = StubbornRegion(world.clock, world.behaviour)
+    services = replace(world.services, provider=region)
+
+    assert list_placements(services, caller(), PlacementFilter()) == []
+    assert region.calls == []
+
+
 def test_while_the_provider_is_silent_the_counts_are_left_out(world: World) -> None:
     class Silent:
-        def servers(self, _owner: str) -> Any:
+        def servers_by_owner(self, _owners: Sequence[str]) -> Any:
             raise ProviderUnavailable("no answer")
 
     made = place(world, provisioned(world).id)

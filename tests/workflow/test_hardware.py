@@ -100,7 +100,7 @@ def test_a_host_that_is_held_for_another_owner_is_named_and_left_to_it() -> None
     stage.provider.hold("somebody-else", REGION, [HOST])
     reservation = stage.reserve()
     stage.run_all()
-    assert _says(_failed(stage, reservation).failure, f"host {HOST} is held for somebody else")
+    assert _says(_failed(stage, reservation).failure, f"host {HOST} is held for another holder")
     assert stage.lift_quarantines() == [HOST]
     assert stage.live_servers() == {("somebody-else", HOST)}
 

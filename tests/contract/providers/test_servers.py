@@ -317,6 +317,17 @@ def test_the_three_lists_agree_about_servers_and_the_lists_of_holds_have_none(ho
     assert len(provider.held(HOLDER)) == len(hosts)
 
 
+def test_servers_of_many_placements_are_those_of_each(host_bench: HostBench) -> None:
+    provider = running(host_bench, "host-3", "host-1")
+    assert provider.servers_by_owner([]) == {}
+    found = provider.servers_by_owner([MINE, OTHERS])
+    assert {owner: list(servers) for owner, servers in found.items()} == {
+        MINE: list(provider.servers(MINE)),
+        OTHERS: [],
+    }
+    assert [server.host_id for server in found[MINE]] == ["host-3", "host-1"]
+
+
 def test_another_environment_sees_the_same_servers(host_bench: HostBench) -> None:
     running(host_bench, "host-1")
     assert list(states(host_bench.provider())) == ["host-1"]
@@ -344,10 +355,20 @@ def test_every_host_has_a_fitness_and_one_that_is_not_ready_has_a_reason(host_be
         lambda provider: provider.power(MINE, "host-1", PowerAction.STOP),
         lambda provider: provider.rebuild(MINE, "host-1", NEWER, 2),
         lambda provider: provider.servers(MINE),
+        lambda provider: provider.servers_by_owner([MINE]),
         lambda provider: provider.servers_on(["host-1"]),
         lambda provider: provider.every_server(),
     ],
-    ids=["deploy", "undeploy", "power", "rebuild", "servers", "servers_on", "every_server"],
+    ids=[
+        "deploy",
+        "undeploy",
+        "power",
+        "rebuild",
+        "servers",
+        "servers_by_owner",
+        "servers_on",
+        "every_server",
+    ],
 )
 def test_an_unreachable_provider_raises_and_never_reports_that_nothing_is_there(
     host_bench: HostBench, call: Callable[[HostProvider], object]

@@ -12,6 +12,7 @@ from gpu_capacity.placements.record import PlacementStatus
 from gpu_capacity.placements.seating import seating_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Protocol
 
     from gpu_capacity.holders.notices import Notice
@@ -61,9 +62,22 @@ class ObservedPlacement:
 
 def observe(services: Needs, placement: Placement) -> ObservedPlacement:
     """A placement with the servers that the provider lists now."""
+    return observe_all(services, [placement])[0]
+
+
+def observe_all(services: Needs, placements: Sequence[Placement]) -> list[ObservedPlacement]:
+    """Placements, in their order, with the servers that the provider lists now. It is asked once for all."""
+    if not placements:
+        return []
     try:
-        listed = services.provider.servers(placement.server_owner)
+        listed = services.provider.servers_by_owner([placement.server_owner for placement in placements])
     except ProviderUnavailable as error:
-        services.telemetry.warning("servers not counted", placement=placement.id, reason=str(error))
-        return ObservedPlacement(placement, None)
-    return ObservedPlacement(placement, counts_of(placement, seating_of(placement, listed).servers))
+        ids = [placement.id for placement in placements]
+        services.telemetry.warning("servers not counted", placements=ids, reason=str(error))
+        return [ObservedPlacement(placement, None) for placement in placements]
+    return [
+        ObservedPlacement(
+            placement, counts_of(placement, seating_of(placement, listed[placement.server_owner]).servers)
+        )
+        for placement in placements
+    ]

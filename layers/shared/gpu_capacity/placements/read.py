@@ -9,7 +9,7 @@ from gpu_capacity.access import Permission
 from gpu_capacity.holders.notices import notices
 from gpu_capacity.holders.visible import ProjectFilter, visible_holder, visible_holders
 from gpu_capacity.holders.windows import EVERYTHING, Window
-from gpu_capacity.placements.observation import observe
+from gpu_capacity.placements.observation import observe, observe_all
 from gpu_capacity.placements.record import Placement
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def list_placements(
     """
     caller.require(Permission.READ_PLACEMENTS)
     found = visible_holders(services.placements, caller, wanted, window)
-    return _noticed(services, [observe(services, placement) for placement in found])
+    return _noticed(services, observe_all(services, found))
 
 
 def get_placement(

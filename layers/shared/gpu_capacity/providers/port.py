@@ -279,6 +279,9 @@ class HostProvider(Protocol):
     def servers(self, owner: str) -> Sequence[Server]:
         """All servers of the placement, including those being removed, in order of ordinals."""
 
+    def servers_by_owner(self, owners: Sequence[str]) -> Mapping[str, Sequence[Server]]:
+        """The same for many placements in one call, each of them with an entry."""
+
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
         """All servers on these hosts, including those being removed, in order of host ids."""
 

@@ -80,8 +80,8 @@ def hold_missing(services: Needs, reservation: Reservation, holds: Sequence[Hold
         if taken:
             evidence = f"the provider keeps it for somebody else than {reservation.hold_owner}, who owns it"
             raise CannotHold(
-                f"host {taken[0].name} is held for somebody else",
-                [FailedHost(host.id, "it is held for somebody else", evidence) for host in taken],
+                f"host {taken[0].name} is held for another holder",
+                [FailedHost(host.id, "it is held for another holder", evidence) for host in taken],
             )
     return None
 

@@ -116,8 +116,12 @@ class IronicServers(IronicTable):
         return self._change(owner, host_id, change, self._rebuild)
 
     def servers(self, owner: str) -> Sequence[Server]:
-        """See ``HostProvider.servers``. Goes on with what Ironic could not be asked for yet."""
-        items = self._placed_by(owner)
+        """See ``HostProvider.servers``."""
+        return self.servers_by_owner([owner])[owner]
+
+    def servers_by_owner(self, owners: Sequence[str]) -> Mapping[str, Sequence[Server]]:
+        """See ``HostProvider.servers_by_owner``. Goes on with what Ironic could not be asked for yet."""
+        items = [item for owner in dict.fromkeys(owners) for item in self._placed_by(owner)]
         host_ids = dict.fromkeys(states.owner_and_host(item)[1] for item in items)
         hosts = self._hosts(host_ids)
         nodes = self._nodes(host_ids, hosts)
@@ -125,12 +129,16 @@ class IronicServers(IronicTable):
         self._go_on_removing((item for item in items if "gone_at" in item), hosts, nodes)
         waiting = [item for item in items if "gone_at" not in item]
         for item in waiting:
-            node = nodes.get(states.owner_and_host(item)[1])
+            owner, host_id = states.owner_and_host(item)
+            node = nodes.get(host_id)
             if node is None or node.maintenance:
                 continue
             if states.is_pending(item, node) and not self._is_fenced(owner):
                 self._rebuild(item, node)
-        return sorted(found, key=lambda server: server.ordinal)
+        by_owner: dict[str, list[Server]] = {owner: [] for owner in owners}
+        for server in sorted(found, key=lambda server: server.ordinal):
+            by_owner[server.owner].append(server)
+        return by_owner
 
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
         """See ``HostProvider.servers_on``."""

@@ -100,6 +100,10 @@ class SimulatedServers(SimulatedTable):
         found = [server for item in items if (server := self._server_in(item))]
         return sorted(found, key=lambda server: server.ordinal)
 
+    def servers_by_owner(self, owners: Sequence[str]) -> Mapping[str, Sequence[Server]]:
+        """See ``HostProvider.servers_by_owner``."""
+        return {owner: self.servers(owner) for owner in owners}
+
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
         """See ``HostProvider.servers_on``."""
         occupations = self._read_many([keys.HOSTS.host(host_id) for host_id in host_ids])

@@ -43,6 +43,7 @@ class ScriptedServers:
         unfit: hosts that are held from now on are never ready, so no server is deployed on them.
         faulty: hosts whose hold is unfit.
         unready: hosts that cannot boot a server now.
+        in_maintenance: hosts that are in a maintenance.
         orders: what was deployed, in order.
         rebuilt: ordinals that were rebuilt, in order.
         fit: the readiness of every host.
@@ -56,6 +57,7 @@ class ScriptedServers:
         self.hold_outcome = HoldOutcome.HELD
         self.faulty: set[str] = set()
         self.unready: set[str] = set()
+        self.in_maintenance: set[str] = set()
         self.unfit = False
         self.orders: list[ServerOrder] = []
         self.rebuilt: list[int] = []
@@ -114,6 +116,10 @@ class ScriptedServers:
         self._answer()
         not_ready = Fitness(Readiness.NOT_READY)
         return {host_id: not_ready if host_id in self.unready else self.fit for host_id in host_ids}
+
+    def maintained(self, host_ids: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        self._answer()
+        return {host_id: ("m",) if host_id in self.in_maintenance else () for host_id in host_ids}
 
     def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
         self._answer()

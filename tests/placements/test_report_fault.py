@@ -99,6 +99,17 @@ def test_without_another_host_the_server_stays_and_the_host_is_set_aside_neverth
     assert "no fit host of the reservation is free" in str(bench.placement.failure)
 
 
+def test_a_server_leaves_a_host_in_a_maintenance_and_the_host_is_not_blamed() -> None:
+    bench = provisioned_bench()
+    bench.provider.unready = {FIRST}
+    bench.provider.in_maintenance = {FIRST}
+    assert report(bench).outcome is FaultOutcome.MOVING
+    assert bench.settle() is Step.DONE
+    assert hosts(bench)[0] == "pod1-rack02-tray01"
+    assert quarantined(bench) == {}
+    is_sound(bench)
+
+
 def test_a_report_beside_a_workflow_reaches_its_next_round() -> None:
     bench = provisioned_bench()
     bench.provider.unready = {FIRST}

@@ -165,6 +165,26 @@ def test_a_hold_that_became_unfit_is_set_aside(world: World) -> None:
     assert quarantined(world) == {host_id: "unfit: no power"}
 
 
+def test_a_hold_that_is_lost_during_a_maintenance_is_no_fault_of_the_host(world: World) -> None:
+    """It is held again when the maintenance is over."""
+    reservation, placement = running(world)
+    provider = world.services.provider
+    host_id = hosts_of(reservation)[-1]
+    provider.maintain("m", [host_id], "new fans")
+    lose_hold(world, reservation, host_id)
+    for _ in range(3):
+        watch_providers(world.services)
+        world.clock.advance(60)
+    assert host_id not in {hold.host_id for hold in provider.held(reservation.hold_owner)}
+    provider.end_maintenance("m", [host_id])
+    for _ in range(3):
+        watch_providers(world.services)
+        world.clock.advance(60)
+    holds = {hold.host_id: hold.state for hold in provider.held(reservation.hold_owner)}
+    assert holds[host_id] is HoldState.HELD
+    assert (quarantined(world), found(world, placement.id)) == ({}, placement)
+
+
 def test_a_host_without_a_hold_loses_its_server_to_another_host(world: World) -> None:
     _, placement = running(world)
     servers = world.services.provider.servers(placement.server_owner)

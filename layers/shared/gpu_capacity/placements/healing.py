@@ -95,13 +95,13 @@ def heal(services: Needs, placement: Placement, losses: Sequence[Loss], servers:
     reservation = services.reservations.get(placement.organization_id, placement.reservation_id)
     if reservation is None or reservation.life != placement.reservation_life:
         return Healed(left=tuple((loss, "its reservation does not exist any more") for loss in losses))
-    for loss in losses:
-        if not loss.runs:
-            _set_aside(services, placement, loss)
+    _set_aside(services, placement, [loss for loss in losses if not loss.runs])
+    # Hosts of servers that still run follow once these move, or are known not to.
+    running = [loss for loss in losses if loss.runs]
     candidates = _Candidates.of(services, reservation, [loss.host_id for loss in losses])
     after, moves, left = _planned(services, placement, losses, servers, candidates)
     if not moves:
-        _set_running_aside(services, placement, losses)
+        _set_aside(services, placement, running)
         return Healed(left=left)
     taken = reservation.with_placement(placement.id, after.hosts)
     beside = services.reservations.change_beside(reservation, taken, RESERVATION)
@@ -109,7 +109,7 @@ def heal(services: Needs, placement: Placement, losses: Sequence[Loss], servers:
         return Healed(raced=True)
     for move in moves:
         _report(services, placement, move)
-    _set_running_aside(services, placement, losses)
+    _set_aside(services, placement, running)
     return Healed(len(moves), left)
 
 
@@ -249,25 +249,24 @@ class _Candidates:
         return *place, self.hosts[place]
 
 
-def _set_running_aside(services: Needs, placement: Placement, losses: Sequence[Loss]) -> None:
-    """Set the hosts of servers aside that still run there, now that they move or are known not to."""
-    for loss in losses:
-        if loss.runs:
-            _set_aside(services, placement, loss)
+def _set_aside(services: Needs, placement: Placement, losses: Iterable[Loss]) -> None:
+    """Put the hosts of lost servers into quarantine, unless something else is to blame.
 
-
-def _set_aside(services: Needs, placement: Placement, loss: Loss) -> None:
-    """Put the host of a lost server into quarantine, unless something else is to blame."""
-    if loss.host_id is None or not loss.blames_host:
-        return
-    services.quarantine.set(
-        placement.region_id,
-        loss.host_id,
-        f"a server on it {loss.reason}"[:REASON_LENGTH_MAX],
-        f"{placement.server_name(loss.ordinal)} of placement {placement.id}, {loss.reason}",
-        by=ACTOR,
-        pod_id=placement.pod_id,
-    )
+    Nothing begins on a host in a maintenance at the provider. When that ends, it is looked at anyway.
+    """
+    blamed = {loss.host_id: loss for loss in losses if loss.host_id is not None and loss.blames_host}
+    maintained = services.provider.maintained(list(blamed)) if blamed else {}
+    for host_id, loss in blamed.items():
+        if maintained[host_id]:
+            continue
+        services.quarantine.set(
+            placement.region_id,
+            host_id,
+            f"a server on it {loss.reason}"[:REASON_LENGTH_MAX],
+            f"{placement.server_name(loss.ordinal)} of placement {placement.id}, {loss.reason}",
+            by=ACTOR,
+            pod_id=placement.pod_id,
+        )
 
 
 def _why_not(placement: Placement, loss: Loss) -> str:

@@ -67,6 +67,8 @@ def watch_reservation(
     amiss = _amiss(hosts, services.provider.held(owner))
     if not amiss or not _is_unchanged(services, reservation):
         return False
+    budget.spend()
+    amiss = _outside_maintenance(services, amiss)
     gone = [host_id for host_id, reason in amiss.items() if reason is None]
     if gone:
         budget.spend()
@@ -106,6 +108,12 @@ def _amiss(hosts: Collection[str], holds: Iterable[Hold]) -> dict[str, str | Non
         elif hold.state is HoldState.UNFIT:
             found[host_id] = f"unfit: {hold.message}" if hold.message else "unfit"
     return found
+
+
+def _outside_maintenance(services: Needs, amiss: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Those of the hosts that are in no maintenance at the provider. During one no host can be held."""
+    maintained = services.provider.maintained(list(amiss))
+    return {host_id: why for host_id, why in amiss.items() if not maintained[host_id]}
 
 
 def _is_unchanged(services: Needs, before: Reservation) -> bool:

@@ -211,6 +211,27 @@ class Methods(ABC):
         )
         return cast("list[models.ReservationUnitV2]", answer)
 
+    def advise_reservation(
+        self,
+        *,
+        organization_id: str | None = None,
+        accelerator: str | None = None,
+        unit: str | None = None,
+        count: int | None = None,
+        region_id: list[str] | None = None,
+    ) -> list[models.ReservationAdvice]:
+        """Advise where a reservation fits.
+
+        Says for each region that offers the unit what a reservation of this count would get now, the best
+        first, and what has to be over for it to fit. Needs the permission `reservations:read`.
+        """
+        answer = self._call(
+            "adviseReservation",
+            {"organizationID": organization_id, "accelerator": accelerator, "unit": unit, "count": count,
+            "regionID": region_id},
+        )
+        return cast("list[models.ReservationAdvice]", answer)
+
     def list_reservation_quotas(
         self,
         *,

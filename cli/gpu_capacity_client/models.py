@@ -7,6 +7,9 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 MaintenanceStatus: TypeAlias = Literal['planned', 'open', 'ending', 'ended', 'cancelled']
 
 
+Obstacle: TypeAlias = Literal['maintenance', 'quarantine']
+
+
 class ExcludedUnits(TypedDict):
     """
     Units that no request can have now, each counted by the first reason that applies.
@@ -105,6 +108,15 @@ class ReleasedReservationUnitV2(TypedDict):
 
     id: str
     infrastructureRefs: list[str]
+
+
+class ReservationRemedy(TypedDict):
+    """
+    What has to be over for the request to fit.
+    """
+
+    obstacles: list[Obstacle]
+    until: NotRequired[str]
 
 
 class ReservationUnitConsumerManagerV2(TypedDict):
@@ -1150,6 +1162,21 @@ class ProjectScopedResourceReadMetadata(TypedDict):
     provisioningStatusDetail: NotRequired[ResourceProvisioningStatusDetail]
     healthStatus: ResourceHealthStatus
     healthStatusDetail: NotRequired[ResourceHealthStatusDetail]
+
+
+class ReservationAdvice(TypedDict):
+    """
+    What a request would get in a region now.
+    """
+
+    regionId: str
+    fits: bool
+    largestCount: int
+    availableUnitCount: int
+    quotaRoom: NotRequired[int]
+    topologyObservedAt: str
+    reason: NotRequired[str]
+    remedy: NotRequired[ReservationRemedy]
 
 
 class ReservationUnitReleaseV2(TypedDict):

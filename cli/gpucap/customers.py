@@ -73,6 +73,14 @@ UNITS: Final[Columns] = {
     "LARGEST RUN": "largestContiguousUnitCount",
     "TOTAL": "totalCount",
 }
+ADVICE: Final[Columns] = {
+    "REGION": "regionId",
+    "FITS": "fits",
+    "LARGEST": "largestCount",
+    "FREE": "availableUnitCount",
+    "OBSERVED": "topologyObservedAt",
+    "WHY NOT": "reason",
+}
 EVENTS: Final[Columns] = {
     "TIME": "time",
     "EVENT": "event",
@@ -136,6 +144,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
         "What regions offer to reservations, and how much of it is free.",
         {
             "list": Verb("listReservationUnits", columns=UNITS),
+            "advice": Verb("adviseReservation", columns=ADVICE),
             "list-for-organization": Verb("listOrganizationReservationUnits", columns=UNITS),
         },
     ),

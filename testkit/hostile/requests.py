@@ -68,6 +68,16 @@ ASKS: Final[dict[str, Ask]] = {
     ),
     "list_reservation_units": Ask("GET", UNITS),
     "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
+    "advise_reservation": Ask(
+        "GET",
+        f"{UNITS}/advice",
+        query=(
+            ("organizationID", ORGANIZATION),
+            ("accelerator", "GB300"),
+            ("unit", "NVL72"),
+            ("count", "1"),
+        ),
+    ),
     "get_organization_topology": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/topology"),
     "list_network_paths": Ask(
         "GET", "/v1/topology", headers=(("x-organization", ORGANIZATION), ("x-region", REGION))
@@ -136,6 +146,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "reconcile_placement_server (organization named)": (202, 404, 404, 403, 403),
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_organization_reservation_units": (200, 200, 403, 200, 200),
+    "advise_reservation": (200, 200, 403, 200, 200),
     "get_organization_topology": (200, 200, 403, 200, 200),
     "list_network_paths": (200, 200, 403, 200, 200),
     "list_instance_names": (200, 200, 403, 200, 200),

@@ -48,6 +48,7 @@ _REPORT_FAULT: Final = "report_placement_server_fault"
 _ACTIONS: Final = (_START, _STOP, _REBOOT, _RECONCILE)
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
+_ADVISE: Final = "advise_reservation"
 _TOPOLOGY: Final = "get_organization_topology"
 _QUOTAS: Final = "list_reservation_quotas"
 _PATHS, _NAMES = "list_network_paths", "list_instance_names"
@@ -211,6 +212,17 @@ API_CASES: Final = (
     _ok(_UNITS, "all", contract.UNITS),
     _ok(_UNITS, "filtered", contract.UNITS),
     _ok(_UNITS, "nothing_offered", contract.UNITS),
+    _ok(_ADVISE, "all", contract.ADVICE),
+    _ok(_ADVISE, "all", contract.ADVICE, after=given.sample_with_quota_of_one),
+    _ok(_ADVISE, "too_many_for_any", contract.ADVICE),
+    _ok(_ADVISE, "filtered", contract.ADVICE),
+    _ok(_ADVISE, "by_operator", contract.ADVICE),
+    _no(_ADVISE, "organization_of_others", 403, "forbidden"),
+    _no(_ADVISE, "nothing_asked", 400, "invalid_request"),
+    _no(_ADVISE, "count_out_of_range", 400, "invalid_request"),
+    _no(_ADVISE, "count_malformed", 400, "invalid_request"),
+    _no(_ADVISE, "not_offered", 400, "invalid_request"),
+    _no(_ADVISE, "region_unknown", 400, "invalid_request"),
     _ok(_ORGANIZATION_UNITS, "all", contract.UNITS),
     _ok(_ORGANIZATION_UNITS, "all", contract.UNITS, after=given.sample_with_quota_of_one),
     _ok(_ORGANIZATION_UNITS, "filtered", contract.UNITS),

@@ -85,6 +85,20 @@ UNIT: Final = full(
     totalCount=AMOUNT,
 )
 
+ADVICE: Final = many(
+    record(
+        "regionId fits largestCount availableUnitCount topologyObservedAt",
+        regionId=TEXT,
+        fits={"type": "boolean"},
+        largestCount=AMOUNT,
+        availableUnitCount=AMOUNT,
+        quotaRoom=AMOUNT,
+        topologyObservedAt=TIME,
+        reason=TEXT,
+        remedy=record("obstacles", obstacles=many(one_of("maintenance", "quarantine")), until=TIME),
+    )
+)
+
 QUOTAS: Final = many(exact(organizationId=TEXT, subject=TEXT, limit=AMOUNT, used=AMOUNT))
 
 ERROR: Final = record(

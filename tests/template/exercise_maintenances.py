@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.inventory.maintenances import Permit
 from gpu_capacity.runtime import composition
+from testkit.handlers import arrangements as given
 from testkit.handlers import operator_arrangements as operated
 from testkit.handlers.operator_arrangements import SAMPLE_MAINTENANCE
 from testkit.handlers.sample_events import SAMPLE_ID
@@ -39,4 +40,11 @@ def _allowed_and_ended(stage: Stage) -> None:
     run(stage)
 
 
-LIVES = (_allowed_and_ended,)
+def _advised(stage: Stage) -> None:
+    """A reservation would fit but for a maintenance."""
+    given.sample(stage)
+    stage.request_event("plan_maintenance", "rack")
+    stage.request_event("advise_reservation", "all")
+
+
+LIVES = (_allowed_and_ended, _advised)

@@ -85,3 +85,24 @@ UNIT: Final[Json] = {
     "largestContiguousUnitCount": 3,
     "totalCount": 8,
 }
+
+ADVICE: Final[list[Json]] = [
+    {
+        "regionId": "uk-lon-1",
+        "fits": True,
+        "largestCount": 3,
+        "availableUnitCount": 4,
+        "topologyObservedAt": "2026-06-01T12:00:00Z",
+    },
+    {
+        "regionId": "us-chi-1",
+        "fits": False,
+        "largestCount": 2,
+        "availableUnitCount": 2,
+        "topologyObservedAt": "2026-06-01T12:00:00Z",
+        "reason": "insufficient capacity: 3 contiguous units requested, 2 available, largest contiguous "
+        "count 2 (excluded: 2 claimed, 2 cordoned, 0 incomplete); pods have up to 6 contiguous units, so it "
+        "may fit later",
+        "remedy": {"obstacles": ["maintenance"], "until": "2026-06-02T06:00:00Z"},
+    },
+]

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.reservations.api import models
+from gpu_capacity.reservations.api.advice import AdviceRead
 from gpu_capacity.reservations.api.units import ReservationUnitRead
+from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX
 from tools.openapi import creating, events, paging, unit_release, usage
 from tools.openapi import reservation_examples as examples
-from tools.openapi.description import Answer, ApiText, Json, OperationText, in_path, repeated
+from tools.openapi.description import Answer, ApiText, Json, OperationText, in_path, in_query, repeated
 from tools.openapi.reservation_errors import ERRORS
 
 _RESERVATIONS: Final = "Reservations"
@@ -54,6 +56,13 @@ PARAMETERS: Final[dict[str, Json]] = {
         ),
         "example": ["workload=training"],
     },
+    "advisedOrganizationIDQueryParameter": in_query("organizationID", "For whom.") | {"required": True},
+    "advisedAcceleratorQueryParameter": in_query("accelerator", "The accelerator.") | {"required": True},
+    "advisedUnitQueryParameter": in_query("unit", "The unit.") | {"required": True},
+    "advisedCountQueryParameter": in_query(
+        "count", "How many units.", type="integer", minimum=1, maximum=UNITS_PER_RESERVATION_MAX
+    )
+    | {"required": True},
     **unit_release.PARAMETERS,
     **paging.PARAMETERS,
     **creating.PARAMETERS,
@@ -178,6 +187,21 @@ RESERVATIONS: Final = ApiText(
                 "reservationUnitQueryParameter",
             ),
             answers={200: _UNIT_LIST},
+            errors=(400, 401, 403, 500),
+        ),
+        "advise_reservation": OperationText(
+            tag=_UNITS,
+            summary="Advise where a reservation fits",
+            description="Says for each region that offers the unit what a reservation of this count would "
+            "get now, the best first, and what has to be over for it to fit.",
+            parameters=(
+                "advisedOrganizationIDQueryParameter",
+                "advisedAcceleratorQueryParameter",
+                "advisedUnitQueryParameter",
+                "advisedCountQueryParameter",
+                "regionIDQueryParameter",
+            ),
+            answers={200: Answer("Regions, the best first.", AdviceRead, many=True, example=examples.ADVICE)},
             errors=(400, 401, 403, 500),
         ),
         "list_reservation_quotas": OperationText(

@@ -101,6 +101,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("regionID", "accelerator", "unit"),
         ),
         Operation(
+            "advise_reservation",
+            "GET",
+            "/api/v2/reservation-units/advice",
+            Permission.READ_RESERVATIONS,
+            once=("organizationID", "accelerator", "unit", "count"),
+            repeated=("regionID",),
+        ),
+        Operation(
             "get_organization_topology",
             "GET",
             "/api/v2/organizations/{organizationID}/topology",

@@ -32,7 +32,7 @@ class FieldProblem(TypedDict):
 GpuVendorV2: TypeAlias = Literal['UNKNOWN', 'NVIDIA', 'AMD']
 
 
-HolderEventWord: TypeAlias = Literal['created', 'accepted', 'provisioned', 'changed', 'failed', 'interruption_announced', 'interrupted', 'ended', 'released']
+HolderEventWord: TypeAlias = Literal['created', 'accepted', 'provisioned', 'changed', 'degraded', 'healed', 'failed', 'interruption_announced', 'interrupted', 'ended', 'released']
 
 
 HostArchitectureV2: TypeAlias = Literal['UNKNOWN', 'x86_64', 'aarch64']

@@ -18,8 +18,10 @@ from gpu_capacity.placements.record import Constraints, PlacementStatus
 from gpu_capacity.placements.servers import servers_of
 from gpu_capacity.placements.settling import settle_again
 from gpu_capacity.providers.port import HoldOutcome, ServerState
+from testkit.history import Told
 from testkit.placements import rolling
 from testkit.world import ORGANIZATION, REGION
+from tests.history.test_schemas import check
 from tests.placements.bench import NEW_IMAGE, STRANGER, Bench, is_settled, provisioned_bench
 
 PROVISIONED, ERROR = PlacementStatus.PROVISIONED, PlacementStatus.ERROR
@@ -232,8 +234,35 @@ def test_a_degraded_placement_heals_once_a_host_is_free() -> None:
     assert bench.settle() is Step.DONE
     assert is_settled(bench, PROVISIONED)
     assert bench.placement.failure is None
+    assert bench.placement.lacking_since is None
     assert len(bench.servers) == 4
     is_sound(bench)
+
+
+def test_a_placement_is_told_to_be_degraded_once_however_often_it_tries_and_then_healed() -> None:
+    bench = provisioned_bench(room=False)
+    told = Told(bench.world)
+    vanish(bench, 1)
+    for _ in range(3):
+        again(bench)
+        bench.settle()
+    words = told.words("placements/")
+    assert words.count("degraded") == 1
+    assert "healed" not in words
+    since = bench.placement.lacking_since
+    (event,) = [e for e in told.bus.taken if e["data"]["event"] == "degraded"]
+    assert event["data"]["message"] == bench.placement.failure
+    assert since is not None
+    check(event)
+
+    bench.make_room()
+    again(bench)
+    assert "healed" not in told.words("placements/"), "trying again is not being whole"
+    bench.settle()
+    words = told.words("placements/")
+    assert [word for word in words if word in {"degraded", "healed"}] == ["degraded", "healed"]
+    for event in told.bus.taken:
+        check(event)
 
 
 @pytest.mark.parametrize("policy", list(Policy))

@@ -53,6 +53,7 @@ def _clear(was: Facts | None, now: Facts) -> Iterator[tuple[Word, str | None]]:
         yield Word.ACCEPTED, None
     if now.ready and not (was and was.ready):
         yield Word.PROVISIONED, None
+    yield from _of_health(was, now)
     if now.failure is not None and (was is None or was.failure is None):
         yield Word.FAILED, now.failure
     if now.leaves_at is not None and (was is None or was.leaves_at != now.leaves_at):
@@ -63,3 +64,11 @@ def _clear(was: Facts | None, now: Facts) -> Iterator[tuple[Word, str | None]]:
         yield Word.ENDED, None
     if now.released and not (was and was.released):
         yield Word.RELEASED, None
+
+
+def _of_health(was: Facts | None, now: Facts) -> Iterator[tuple[Word, str | None]]:
+    lacked = was is not None and was.lack is not None
+    if now.lack is not None and not lacked:
+        yield Word.DEGRADED, now.lack
+    if now.lack is None and lacked:
+        yield Word.HEALED, None

@@ -54,6 +54,10 @@ class Word(StrEnum):
     """It can be used: hosts are held, servers are up."""
     CHANGED = "changed"
     """A customer sees something else of it, and no other word says what."""
+    DEGRADED = "degraded"
+    """It lacks something that it had, and its repair has to wait."""
+    HEALED = "healed"
+    """It lacks nothing any more."""
     FAILED = "failed"
     """It will not become usable by itself."""
     INTERRUPTION_ANNOUNCED = "interruption_announced"
@@ -80,6 +84,7 @@ class Facts:
         ready: whether it can be used.
         ending: whether its end has begun.
         released: whether it has given everything back, while its record stays for a while.
+        lack: why it lacks something that it had; None if it lacks nothing.
         leaves_at: when it will lose its GPUs, in seconds since the epoch; None if nobody has said so.
         interrupted: whether it has lost its GPUs and may get others.
         more: what events tell beside the above, as (name, value).
@@ -103,6 +108,7 @@ class Facts:
     ending: bool = False
     released: bool = False
     failure: str | None = None
+    lack: str | None = None
     leaves_at: int | None = None
     interrupted: bool = False
     more: tuple[tuple[str, object], ...] = ()

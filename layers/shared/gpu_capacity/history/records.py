@@ -73,6 +73,7 @@ def _of_placement(record: Placement) -> Facts:
         ready=status is PlacementStatus.PROVISIONED,
         ending=status is PlacementStatus.DEPROVISIONING,
         failure=(record.failure or "") if status is PlacementStatus.ERROR else None,
+        lack=None if record.lacking_since is None else record.failure or "",
         detail=(record.generation, record.hosts, record.modified_at),
     )
 

@@ -65,6 +65,7 @@ def encode_placement(placement: Placement) -> Item:
             ]
             or None,
             "served": placement.served,
+            "lacking_since": placement.lacking_since,
             "policy": constraints.policy.value,
             "max_skew": constraints.max_skew,
             "min_domains": constraints.min_domains,
@@ -102,6 +103,7 @@ def decode_placement(item: Mapping[str, Any]) -> Placement:
         leaving=tuple(Leaving(*row) for row in rows(item.get("leaving", ()), int, int, int, str, str, int)),
         condemned=tuple(Condemned(*row) for row in rows(item.get("condemned", ()), int, str, str, bool)),
         served=_served(item),
+        lacking_since=second_or_none(item, "lacking_since"),
         constraints=Constraints(
             Policy(text(item, "policy")),
             whole_or_none(item, "max_skew"),

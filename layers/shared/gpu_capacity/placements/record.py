@@ -155,6 +155,8 @@ class Placement(ProjectScoped):
         leaving: the hosts that servers have left, as long as the provider has not let go of them.
         condemned: the servers that have to leave their hosts although they run.
         served: the latest generation that a server was up with; 0 for none.
+        lacking_since: when its workflow found no host for a server that it lost; None if it lacks none. Stays
+            while the workflow tries again, until all servers are up.
         image_id: what its servers are to run.
         generation: the number of that image, from 1; rises with every change of the image.
         readiness: as sent; ``None`` means ``Prefer``.
@@ -186,6 +188,7 @@ class Placement(ProjectScoped):
     leaving: tuple[Leaving, ...] = ()
     condemned: tuple[Condemned, ...] = ()
     served: int = 0
+    lacking_since: int | None = None
     revision: int = 0
     modified_at: int | None = None
     modified_by: str | None = None

@@ -253,12 +253,14 @@ def _complete(
     """Make the placement ``provisioned``; with an impairment, without some servers that found no host."""
     up = {server.ordinal for server in servers if is_provisioned(server)}
     updated = any(drift_of(placement, server) is Drift.UP_TO_DATE for server in servers)
+    lacking_since = None if impairment is None else placement.lacking_since or services.clock.now()
     settled = _settled(
         services,
         placement,
         PlacementStatus.PROVISIONED,
         impairment,
         served=placement.generation if updated else placement.served,
+        lacking_since=lacking_since,
         moved=tuple(
             replace(moved, times=0, served=True) if moved.ordinal in up else moved
             for moved in placement.moved

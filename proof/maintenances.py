@@ -12,6 +12,7 @@ from gpu_capacity.operations.plan_maintenance import (
     MaintenancePlan,
     cancel_maintenance,
     change_maintenance,
+    maintenance_of,
     plan_maintenance,
 )
 from gpu_capacity.operations.run_maintenances import run_maintenances
@@ -139,7 +140,9 @@ class Maintenances:
         _, target = self._target()
 
         def change(environment: Environment) -> None:
-            change_maintenance(environment.services, _OPERATOR, maintenance_id, self._wish(target))
+            services = environment.services
+            tag = maintenance_of(services, maintenance_id).tag
+            change_maintenance(services, _OPERATOR, maintenance_id, self._wish(target), tag)
 
         self.cloud.invoke("operator", Work("change_maintenance"), change)
 

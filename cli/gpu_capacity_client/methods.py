@@ -1394,16 +1394,18 @@ class Methods(ABC):
         body: models.MaintenanceChange,
         *,
         dry_run: bool | None = None,
+        if_match: str | None = None,
     ) -> models.MaintenanceRead:
         """Change a maintenance.
 
         Replaces targets, window, reason and force. The beginning of an open maintenance stays. Hosts that
-        are no target any more come back. Notice of force is given again where holders could not have read
-        of it. Needs the permission `operator`.
+        are no target any more come back. A later end, or another target, ends what holders have allowed.
+        Notice of force is given again where holders could not have read of it. Needs the permission
+        `operator`.
         """
         answer = self._call(
             "changeMaintenance",
-            {"maintenanceID": maintenance_id, "dryRun": dry_run},
+            {"maintenanceID": maintenance_id, "dryRun": dry_run, "If-Match": if_match},
             body,
         )
         return cast("models.MaintenanceRead", answer)

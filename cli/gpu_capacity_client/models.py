@@ -1041,7 +1041,7 @@ class OperatorRegion(TypedDict):
 
 class OperatorTarget(TypedDict):
     """
-    The whole region if it is empty; else one pod, domain or host. A domain is named with its pod.
+    The whole region if empty; else one pod, domain or host: a domain with its pod, a host alone.
     """
 
     podId: NotRequired[str]
@@ -1582,6 +1582,7 @@ class MaintenanceDetailRead(TypedDict):
     """
 
     id: str
+    revision: int
     regionId: str
     targets: list[OperatorTarget]
     startTime: str
@@ -1603,6 +1604,7 @@ class MaintenanceRead(TypedDict):
     """
 
     id: str
+    revision: int
     regionId: str
     targets: list[OperatorTarget]
     startTime: str

@@ -159,6 +159,7 @@ NOUNS: Final[Mapping[str, Noun]] = {
             "change": Verb(
                 "changeMaintenance",
                 over="getMaintenance",
+                tag="revision",
                 within={
                     "targets": "targets",
                     "startTime": "startTime",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gpucap.verbs import Verb
 
 OPERATORS: Final = "/operator/"
+IF_MATCH: Final = "If-Match"
 """Operations under this path look at all organizations: a profile's own would narrow them."""
 
 
@@ -202,10 +203,12 @@ def _body(
 
 
 def _present(client: Client, verb: Verb, parameters: dict[str, Any]) -> dict[str, Any]:
-    """What a change is laid over: the values as they are now."""
+    """What a change is laid over: the values as they are now. The request says which they were."""
     read = operations()[str(verb.over)]
     known = {name: value for name, value in parameters.items() if read.parameter(name) is not None}
     found = client.call(read.id, known).body
+    if verb.tag and not parameters.get(IF_MATCH):
+        parameters[IF_MATCH] = f'"{found[verb.tag]}"'
     start: dict[str, Any] = {}
     for path, source in verb.within.items():
         if (value := options.get(found, source)) is not None:

@@ -37,6 +37,8 @@ class Verb:
     """The operation that reads what the options change: its ``within`` is sent as a whole."""
     within: Mapping[str, str] = field(default_factory=dict)
     """Paths of the body, and where their values are in what was read."""
+    tag: str = ""
+    """Where the entity tag is in what was read; the change is refused if there is a newer one."""
     goal: Goal | None = None
     """What ``--wait`` waits for."""
     columns: Columns | None = None

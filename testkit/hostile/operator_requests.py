@@ -65,7 +65,12 @@ OPERATOR_ASKS: Final[dict[str, Ask]] = {
     "list_maintenances": Ask("GET", MAINTENANCES),
     "get_maintenance": Ask("GET", f"{MAINTENANCES}/{ABSENT}"),
     "plan_maintenance": Ask("POST", MAINTENANCES, json.dumps(maintenance_body())),
-    "change_maintenance": Ask("PUT", f"{MAINTENANCES}/{ABSENT}", json.dumps(maintenance_change())),
+    "change_maintenance": Ask(
+        "PUT",
+        f"{MAINTENANCES}/{ABSENT}",
+        json.dumps(maintenance_change()),
+        headers=(("if-match", '"0"'),),
+    ),
     "cancel_maintenance": Ask("DELETE", f"{MAINTENANCES}/{ABSENT}"),
     "list_dead_letters": Ask("GET", f"{OPERATOR}/dead-letters"),
     "start_audit": Ask("POST", AUDITS),

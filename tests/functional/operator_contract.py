@@ -42,6 +42,7 @@ FAULT_REPORTS: Final = many(
 
 _MAINTENANCE_PARTS: Final[dict[str, Any]] = {
     "id": TEXT,
+    "revision": AMOUNT,
     "regionId": TEXT,
     "targets": many(TARGET),
     "startTime": TIME,

@@ -138,7 +138,7 @@ def test_a_maintenance_is_forced_after_at_most_1000000000_seconds(
         "regionId": REGION,
         "targets": [{}],
         "startTime": "2027-01-01T00:00:00Z",
-        "endTime": "2027-01-02T00:00:00Z",
+        "endTime": "2099-01-02T00:00:00Z",
         "reason": "new cables",
         "forceAfterSeconds": seconds,
     }

@@ -63,7 +63,9 @@ class Works:
 
     def change(self, maintenance: Maintenance, **changes: Any) -> Maintenance:
         shown = MaintenancePlan(maintenance.targets, maintenance.start, maintenance.end, maintenance.reason)
-        return change_maintenance(self.world.services, OPERATOR, maintenance.id, replace(shown, **changes))
+        return change_maintenance(
+            self.world.services, OPERATOR, maintenance.id, replace(shown, **changes), maintenance.tag
+        )
 
     def cancel(self, maintenance: Maintenance) -> Maintenance:
         return cancel_maintenance(self.world.services, OPERATOR, maintenance.id)

@@ -10,7 +10,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InvalidRequest, NotFound, StorageUnavailable, UnreadableItem
 from gpu_capacity.inventory.cordons import Cordon, Target
 from gpu_capacity.operations.cordon import Cordoner
-from gpu_capacity.operations.cordoning import ATTEMPTS_MAX, REASON_BYTES_MAX, CordonChange
+from gpu_capacity.operations.cordoning import ATTEMPTS_MAX, CordonChange
+from gpu_capacity.operations.reasons import REASON_BYTES_MAX
 from testkit.doubles import AuditLine
 from testkit.dynamodb.faults import transaction_conflict
 from testkit.fleet.documents import document, pod, region
@@ -213,7 +214,10 @@ def test_what_is_not_there_cannot_be_cordoned(world: FleetWorld, target: Target)
     assert world.store.every_cordon() == []
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "x" * (REASON_BYTES_MAX + 1)])
+@pytest.mark.parametrize(
+    "reason",
+    ["", "  ", "\u200b", "\x00\n", "!", "x" * (REASON_BYTES_MAX + 1), "é" * (REASON_BYTES_MAX // 2 + 1)],
+)
 def test_a_cordon_needs_a_reason_of_ordinary_length(world: FleetWorld, reason: str) -> None:
     with pytest.raises(InvalidRequest):
         cordon(world, reason=reason)

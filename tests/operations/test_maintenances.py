@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict, StorageUnavailable
+from gpu_capacity.errors import (
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+    StateConflict,
+    StorageUnavailable,
+)
 from gpu_capacity.inventory.cordons import Cause, Cordon, Cordons, Target
 from gpu_capacity.inventory.maintenances import Force, MaintenanceStatus, Permit
 from gpu_capacity.operations.bring_back_hosts import FIT_SECONDS_MAX
 from gpu_capacity.operations.cordoning import ENTRIES_MAX, CordonWriter
-from gpu_capacity.operations.plan_maintenance import plan_maintenance
+from gpu_capacity.operations.plan_maintenance import change_maintenance, plan_maintenance
 from gpu_capacity.operations.take_hosts import STOP_SECONDS_MAX
 from gpu_capacity.providers.port import PowerAction, ServerState
 from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour, SimulatedBoots
@@ -71,6 +77,7 @@ def test_a_dry_run_checks_everything_and_writes_nothing(works: Works) -> None:
     ("changes", "field"),
     [
         ({"reason": " "}, "reason"),
+        ({"reason": "\u200b\x00"}, "reason"),
         ({"reason": "ä" * 257}, "reason"),
         ({"targets": ()}, "targets"),
         ({"targets": (rack(0), rack(0))}, "targets"),
@@ -204,6 +211,35 @@ def test_what_a_holder_allowed_counts_for_fewer_targets(works: Works) -> None:
     works.run(60)
 
     assert works.maintained() == {host(1, 0), host(1, 1)}
+
+
+@pytest.mark.parametrize(("later", "stands"), [(-60, True), (0, True), (1, False)])
+def test_what_a_holder_allowed_does_not_count_for_longer(works: Works, *, later: int, stands: bool) -> None:
+    held = works.reservation(2)
+    planned = works.planned(rack(0))
+    _allow(works, planned.id, held)
+
+    changed = works.change(works.read(planned), end=planned.end + later)
+    works.run(60)
+
+    assert bool(changed.permits) is stands
+    assert works.maintained() == ({host(0, 0), host(0, 1)} if stands else set())
+
+
+def test_hosts_that_a_holder_allowed_to_take_stay_until_a_later_end(works: Works) -> None:
+    """Work that takes longer than planned has machines open that nobody could bring back."""
+    held = works.reservation()
+    planned = works.planned(rack(0))
+    _allow(works, planned.id, held)
+    works.run()
+
+    works.change(works.read(planned), end=planned.end + HOUR)
+    works.run(3 * HOUR)
+
+    assert works.maintained() == {host(0, 0), host(0, 1)}
+    works.run(HOUR)
+    works.run()
+    assert works.maintained() == set()
 
 
 def test_held_hosts_are_left_alone_until_they_are_free(works: Works) -> None:
@@ -366,6 +402,26 @@ def test_notice_is_given_again_for_what_holders_have_not_read(
     assert force.takes_effect_at >= force.noticed_at + NOTICE
 
 
+@pytest.mark.parametrize("targets", [(rack(1), rack(0)), (rack(1),)])
+def test_the_same_or_fewer_targets_in_any_order_need_no_new_notice(
+    works: Works, targets: tuple[Target, ...]
+) -> None:
+    planned = works.planned(rack(0), rack(1), notice_seconds=NOTICE)
+    works.world.clock.advance(60)
+
+    assert works.change(planned, targets=targets, notice_seconds=NOTICE).force == planned.force
+
+
+def test_a_force_that_could_never_take_effect_is_refused(works: Works) -> None:
+    planned = works.planned()
+    for plan in (works.plan(notice_seconds=3 * HOUR), works.plan(notice_seconds=10 * HOUR)):
+        with pytest.raises(InvalidRequest, match="when the maintenance is over"):
+            plan_maintenance(works.world.services, OPERATOR, REGION, plan)
+        with pytest.raises(InvalidRequest, match="when the maintenance is over"):
+            change_maintenance(works.world.services, OPERATOR, planned.id, plan, planned.tag)
+    assert works.read(planned) == planned
+
+
 # Changing and cancelling
 
 
@@ -405,7 +461,36 @@ def test_a_maintenance_that_is_over_cannot_be_changed(works: Works) -> None:
     works.run()
     assert works.read(planned).status is MaintenanceStatus.CANCELLED
     with pytest.raises(StateConflict, match="cancelled"):
-        works.change(planned)
+        works.change(works.read(planned))
+
+
+def test_a_change_that_was_decided_on_an_older_state_is_refused(works: Works) -> None:
+    """Two operators read the same plan; the second one to write has not seen what the first one did."""
+    planned = works.planned()
+    first = works.change(planned, reason="new pumps")
+
+    with pytest.raises(PreconditionFailed):
+        works.change(planned, reason="new cables after all")
+
+    assert works.read(planned) == first
+
+
+@pytest.mark.parametrize("act", ["change", "cancel"])
+def test_a_change_loses_against_one_that_comes_while_it_is_decided(works: Works, act: str) -> None:
+    planned = works.planned()
+    services = works.world.services
+    store = services.maintenances
+
+    def change(before: Maintenance, after: Maintenance) -> Maintenance | None:
+        works.change(planned, reason="new pumps") if act == "change" else works.cancel(planned)
+        return store.change(before, after)
+
+    rivalled = replace(services, maintenances=_Without(store, change=change))  # type: ignore[arg-type]
+    with pytest.raises(PreconditionFailed):
+        change_maintenance(rivalled, OPERATOR, planned.id, works.plan(reason="third"), planned.tag)
+
+    assert works.read(planned).reason == ("new pumps" if act == "change" else "new cables")
+    assert works.read(planned).is_active is (act == "change")
 
 
 def test_a_cancelled_maintenance_gives_everything_back(works: Works) -> None:

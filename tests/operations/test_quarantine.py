@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.errors import NotFound, StorageUnavailable
+from gpu_capacity.errors import InvalidRequest, NotFound, StorageUnavailable
 from gpu_capacity.inventory.cordons import Cause, Cordon, Target
 from gpu_capacity.inventory.fleet.acceptance import DropLimits
 from gpu_capacity.inventory.fleet.parsing import parse
@@ -115,6 +115,10 @@ def test_a_region_that_has_no_room_for_more_is_no_failure(world: FleetWorld) -> 
 
     assert not set_aside(world)
     assert len(entries(world)) == ENTRIES_MAX
+    with pytest.raises(InvalidRequest, match="at most 480 cordons"):
+        quarantines(world).place("r1", HOST, "leaks", by="operator:me")
+    with pytest.raises(NotFound, match="no such host"):
+        quarantines(world).place("r1", "p9-r0-h0", "leaks", by="operator:me")
 
 
 def test_texts_are_cut_between_characters(world: FleetWorld) -> None:

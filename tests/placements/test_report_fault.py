@@ -55,6 +55,15 @@ def test_where_host_and_server_are_well_the_report_is_recorded_and_nothing_else(
     assert list_fault_reports(bench.services, NOWHERE) == [made]
 
 
+def test_all_reports_of_a_second_are_kept_and_a_repeat_is_one_of_them() -> None:
+    bench = provisioned_bench()
+    said = [report(bench, text=text) for text in ("port 1", "port 2", "port 1")]
+    said.append(report(bench, ordinal=1, text="port 1"))
+    kept = list_fault_reports(bench.services, NOWHERE)
+    assert len(kept) == 3
+    assert all(one in kept for one in said)
+
+
 @pytest.mark.parametrize("readiness", [Readiness.NOT_READY, Readiness.UNKNOWN])
 def test_a_fault_that_is_confirmed_or_unknown_moves_the_server_first_and_then_sets_the_host_aside(
     readiness: Readiness,

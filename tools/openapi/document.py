@@ -45,7 +45,8 @@ _HEADERS: Final[Json] = {
         "example": '<?limit=100&cursor=mFf0>; rel="next"',
     },
     "ETag": {
-        "description": "The new topologyHash in double quotes, for the `If-Match` of the next request.",
+        "description": "What the present state is called, in double quotes, for the `If-Match` of the "
+        "next request.",
         "schema": {"type": "string"},
         "example": f'"{TOPOLOGY_HASH}"',
     },

@@ -114,7 +114,7 @@ ERRORS: Final = {
     412: (
         "preconditionFailedResponse",
         _error(
-            "The entity tag is not the present one. Nothing was done: read the reservation again.",
+            "The entity tag is not the present one. Nothing was done: read it again.",
             "conflict",
             "If-Match is not the present topologyHash: read the reservation again",
         ),

@@ -12,7 +12,7 @@ from gpu_capacity.operations.api.maintenances import (
     MaintenanceDetailRead,
     MaintenanceRead,
 )
-from tools.openapi.description import Answer, Json, OperationText, in_path, in_query, repeated
+from tools.openapi.description import Answer, Json, OperationText, in_header, in_path, in_query, repeated
 from tools.openapi.operators.tag import OPERATORS_TAG
 
 PARAMETERS: Final[dict[str, Json]] = {
@@ -24,6 +24,12 @@ PARAMETERS: Final[dict[str, Json]] = {
         "Only maintenances in one of these statuses.",
         {"type": "string", "enum": [status.value for status in MaintenanceStatus]},
     ),
+    "maintenanceIfMatchParameter": {
+        **in_header(
+            "If-Match", "The ETag of the maintenance as you have read it. Without it the answer is 428."
+        ),
+        "example": '"3"',
+    },
     "maintenanceDryRunQueryParameter": in_query(
         "dryRun", "With true everything is checked, and nothing is written.", type="boolean", default=False
     ),
@@ -38,6 +44,7 @@ _PLAN: Final[Json] = {
 }
 _MAINTENANCE: Final[Json] = {
     "id": "d1c2b3a4-0000-4000-8000-000000000073",
+    "revision": 3,
     "regionId": "us-tex-1",
     "targets": _PLAN["targets"],
     "startTime": _PLAN["startTime"],
@@ -107,6 +114,7 @@ OPERATIONS: Final = {
                 "The maintenance.",
                 MaintenanceDetailRead,
                 example={**_MAINTENANCE, "status": "open", "hosts": [_HOST]},
+                headers=("ETag",),
             )
         },
         errors=(400, 401, 403, 404, 500),
@@ -124,7 +132,7 @@ OPERATIONS: Final = {
             200: Answer(
                 "Only with dryRun: the maintenance as it would be.", MaintenanceRead, example=_MAINTENANCE
             ),
-            201: Answer("The maintenance.", MaintenanceRead, example=_MAINTENANCE),
+            201: Answer("The maintenance.", MaintenanceRead, example=_MAINTENANCE, headers=("ETag",)),
         },
         errors=(400, 401, 403, 404, 413, 415, 500),
     ),
@@ -132,15 +140,25 @@ OPERATIONS: Final = {
         tag=OPERATORS_TAG,
         summary="Change a maintenance",
         description="Replaces targets, window, reason and force. The beginning of an open maintenance stays. "
-        "Hosts that are no target any more come back. Notice of force is given again where holders could "
+        "Hosts that are no target any more come back. A later end, or another target, ends what holders have "
+        "allowed. Notice of force is given again where holders could "
         "not have read of it.",
-        parameters=("maintenanceIDParameter", "maintenanceDryRunQueryParameter"),
+        parameters=(
+            "maintenanceIDParameter",
+            "maintenanceDryRunQueryParameter",
+            "maintenanceIfMatchParameter",
+        ),
         request=MaintenanceChangeBody,
         request_example=_PLAN,
         answers={
-            200: Answer("The maintenance as it is, or would be.", MaintenanceRead, example=_MAINTENANCE)
+            200: Answer(
+                "The maintenance as it is, or would be.",
+                MaintenanceRead,
+                example=_MAINTENANCE,
+                headers=("ETag",),
+            )
         },
-        errors=(400, 401, 403, 404, 409, 413, 415, 500),
+        errors=(400, 401, 403, 404, 409, 412, 413, 415, 428, 500),
     ),
     "cancel_maintenance": OperationText(
         tag=OPERATORS_TAG,

@@ -374,9 +374,9 @@ def fault_reports(region_id: str) -> str:
     return f"{FAULTS_PREFIX}{region_id}"
 
 
-def fault_report(region_id: str, reported_at: int, server_id: str) -> Key:
-    """A report of a fault."""
-    return {"pk": {"S": fault_reports(region_id)}, "sk": {"S": f"{reported_at:010}#{server_id}"}}
+def fault_report(region_id: str, reported_at: int, server_id: str, digest: str) -> Key:
+    """A report of a fault; ``digest`` tells those of one server and second apart."""
+    return {"pk": {"S": fault_reports(region_id)}, "sk": {"S": f"{reported_at:010}#{server_id}#{digest}"}}
 
 
 def watch() -> Key:

@@ -42,3 +42,10 @@ def printable(text: str) -> str:
     if not text.isprintable():
         raise PydanticCustomError("string_not_printable", "must have printable characters only")
     return text
+
+
+def saying(text: str) -> str:
+    """Refuse a text without a letter or a digit: it tells nobody anything."""
+    if not any(character.isalnum() for character in text):
+        raise PydanticCustomError("string_says_nothing", "must have words")
+    return text

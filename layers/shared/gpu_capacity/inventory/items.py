@@ -261,7 +261,7 @@ def decode_cordons(item: Mapping[str, Any]) -> Cordons:
         revision=whole(item, "v"),
         entries=tuple(
             Cordon(
-                Target(text_or_none(row, "pod"), text_or_none(row, "domain"), text_or_none(row, "host")),
+                decode_target(row),
                 reason=text(row, "reason"),
                 since=second(row, "since"),
                 by=text(row, "by"),
@@ -271,6 +271,14 @@ def decode_cordons(item: Mapping[str, Any]) -> Cordons:
             )
             for row in item["cordons"]
         ),
+    )
+
+
+def decode_target(row: Mapping[str, Any]) -> Target:
+    """A host is named alone, also where an older entry has its pod."""
+    host_id = text_or_none(row, "host")
+    return (
+        Target(host_id=host_id) if host_id else Target(text_or_none(row, "pod"), text_or_none(row, "domain"))
     )
 
 

@@ -17,7 +17,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
 )
 from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE
-from gpu_capacity.inventory.cordons import Target
+from gpu_capacity.inventory.items import decode_target
 from gpu_capacity.inventory.maintenances import (
     Force,
     MaintainedHost,
@@ -28,6 +28,8 @@ from gpu_capacity.inventory.maintenances import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gpu_capacity.inventory.cordons import Target
 
 KEPT_SECONDS: Final = 30 * 24 * 3600
 """How long the record of a maintenance is kept when it is over."""
@@ -63,10 +65,7 @@ def decode_maintenance(item: Mapping[str, Any]) -> Maintenance:
     return Maintenance(
         id=item["sk"].removeprefix(keys.MAINTENANCE_PREFIX),
         region_id=text(item, "region"),
-        targets=tuple(
-            Target(text_or_none(row, "pod"), text_or_none(row, "domain"), text_or_none(row, "host"))
-            for row in item["targets"]
-        ),
+        targets=tuple(decode_target(row) for row in item["targets"]),
         start=second(item, "starts"),
         end=second(item, "ends"),
         reason=text(item, "reason"),

@@ -93,6 +93,11 @@ class Maintenance:
     over_at: int | None = None
 
     @property
+    def tag(self) -> str:
+        """What the present state is called: an entity tag without its quotes."""
+        return str(self.revision)
+
+    @property
     def is_active(self) -> bool:
         """Whether hosts may go into the provider's maintenance because of it, now or later."""
         return self.status in ACTIVE

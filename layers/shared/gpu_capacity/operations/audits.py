@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict
 from gpu_capacity.inventory.audit_runs import AuditRun, AuditStatus, RepairOrder, findings_of, new_id
-from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
+from gpu_capacity.operations.reasons import check_reason
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -55,8 +55,7 @@ def start_repair(services: Needs, actor: str, order: RepairOrder) -> AuditRun:
         StateConflict: the audit has no report: it has not ended, or it failed.
         StorageUnavailable: the outcome is unknown.
     """
-    if not order.reason.strip() or len(order.reason.encode(errors="replace")) > REASON_BYTES_MAX:
-        raise InvalidRequest("reason", f"must say why, in at most {REASON_BYTES_MAX} bytes")
+    check_reason(order.reason)
     audit = get_audit(services, order.audit_id)
     if audit.report is None or audit.status_at(services.clock.now()) is not AuditStatus.ENDED:
         raise StateConflict("the audit has no report: wait until it has ended, or start another one")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpu_capacity.errors import InvalidRequest, NotFound
+from gpu_capacity.errors import NotFound
 from gpu_capacity.inventory.cordons import Cordon, Target
-from gpu_capacity.operations.cordoning import REASON_BYTES_MAX, CordonChange, CordonWriter
+from gpu_capacity.operations.cordoning import CordonChange, CordonWriter
+from gpu_capacity.operations.reasons import check_reason
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -52,10 +53,7 @@ class Cordoner:
             NotFound: the inventory does not have the target.
             StorageUnavailable: others wrote first in every attempt. The cordon may be recorded; repeat it.
         """
-        if not reason.strip():
-            raise InvalidRequest("reason", "must say why the hardware is out of sale")
-        if len(reason.encode()) > REASON_BYTES_MAX:
-            raise InvalidRequest("reason", f"must have at most {REASON_BYTES_MAX} bytes")
+        check_reason(reason)
         if self.store.region(region_id) is None:
             raise NotFound("the region does not exist")
         pods = self.store.pods_with(region_id, target)

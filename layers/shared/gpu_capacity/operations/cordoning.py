@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX: Final = 8
 """Attempts to write one item while others write it, each after a jittered pause."""
 
-REASON_BYTES_MAX: Final = 512
-"""With at most so much text an entry takes up to 800 bytes."""
-
 ENTRIES_MAX: Final = 480
-"""All entries of a region are in one item of at most 400 KB, and are read with each pod that is written."""
+"""All entries of a region are in one item of at most 400 KB, and are read with each pod that is written. One
+takes up to 800 bytes with the longest reason.
+"""
 
 
 def check_room(before: Cordons, after: Cordons) -> None:

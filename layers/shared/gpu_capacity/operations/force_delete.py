@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.access import ALL_PROJECTS, Permission
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.capacity_claims.delete import delete_capacity_claim
-from gpu_capacity.errors import InvalidRequest, NotFound, StateConflict
-from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
+from gpu_capacity.errors import NotFound, StateConflict
 from gpu_capacity.operations.kinds import HolderKind, store_of
+from gpu_capacity.operations.reasons import check_reason
 from gpu_capacity.placements.delete import delete_placement
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.vms.destroy import destroy_vm
@@ -90,8 +90,7 @@ def force_delete(
         StateConflict: the request that makes it has not ended. It ends by itself.
         RaceLost: rivals changed the holder every time.
     """
-    if not reason.strip() or len(reason.encode()) > REASON_BYTES_MAX:
-        raise InvalidRequest("reason", f"must say why, in at most {REASON_BYTES_MAX} bytes")
+    check_reason(reason)
     record = store_of(services, kind).present(organization_id, holder_id)
     if record is None:
         raise NotFound(f"the {kind.value} does not exist")

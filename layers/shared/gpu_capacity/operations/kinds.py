@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.capacity_claims.record import CapacityClaim, ClaimStatus
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.placements.record import Placement
-from gpu_capacity.reservations.record import Reservation
-from gpu_capacity.vms.record import Vm
+from gpu_capacity.placements.record import Placement, PlacementStatus
+from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.vms.record import Vm, VmStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +51,11 @@ _KIND_OF: Final[dict[type, HolderKind]] = {
     CapacityClaim: HolderKind.CAPACITY_CLAIM,
     Vm: HolderKind.VM,
 }
+
+STATUSES: Final = frozenset(
+    status.value for statuses in (Status, PlacementStatus, ClaimStatus, VmStatus) for status in statuses
+) - {Status.GONE.value}
+"""The statuses of all kinds. What is gone is in no list."""
 
 
 def kind_of(record: Record) -> HolderKind:

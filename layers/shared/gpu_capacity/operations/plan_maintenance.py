@@ -10,10 +10,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from gpu_capacity.errors import InvalidRequest, NotFound, RaceLost, StateConflict, TryAgain
+from gpu_capacity.errors import (
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+    RaceLost,
+    StateConflict,
+    TryAgain,
+)
 from gpu_capacity.inventory.cordons import Target
 from gpu_capacity.inventory.maintenances import Force, Maintenance, MaintenanceStatus
 from gpu_capacity.operations.announce_maintenance import announce, check_room_for
+from gpu_capacity.operations.reasons import reason_problem
+from gpu_capacity.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +38,9 @@ if TYPE_CHECKING:
 TARGETS_MAX: Final = 50
 """Each target is an entry among the cordons of the region, which has room for some hundred."""
 
-REASON_BYTES_MAX: Final = 512
-
 _ATTEMPTS_MAX: Final = 8
+
+_CHANGED: Final = "the maintenance has changed since you read it: read it again, and decide again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,44 +100,58 @@ def plan_maintenance(
 
 
 def change_maintenance(
-    services: Needs, actor: str, maintenance_id: str, plan: MaintenancePlan, *, dry_run: bool = False
+    services: Needs,
+    actor: str,
+    maintenance_id: str,
+    plan: MaintenancePlan,
+    tag: str,
+    *,
+    dry_run: bool = False,
 ) -> Maintenance:
     """Give a maintenance another window, other targets, another reason or another notice.
 
     Notice is given again if it is to take effect earlier than holders have read, or on other hosts. What
-    holders have allowed counts no more if a target is added: they have allowed something else.
+    holders have allowed counts no more if a target is added or the end is later: they have allowed less.
+
+    Args:
+        services: collaborators.
+        actor: who does it.
+        maintenance_id: which one.
+        plan: what is wanted from now on.
+        tag: of the maintenance as the caller has read it.
+        dry_run: to check everything and write nothing.
 
     Raises:
         InvalidRequest: the plan contradicts itself, an open maintenance is to begin at another time, or the
             region has no room for its entries.
         NotFound: there is no such maintenance, or one of the targets does not exist.
+        PreconditionFailed: it has changed since the caller read it.
         StateConflict: the maintenance is ending or over.
-        RaceLost: others changed it in every attempt.
     """
     now = services.clock.now()
-
-    def changed(before: Maintenance) -> Maintenance:
-        if not before.is_active:
-            raise StateConflict(f"the maintenance is {before.status.value}")
-        if before.status is MaintenanceStatus.OPEN and plan.start != before.start:
-            raise InvalidRequest("startTime", "cannot change: the maintenance is open")
-        return replace(
-            before,
-            targets=plan.targets,
-            start=plan.start,
-            end=plan.end,
-            reason=plan.reason,
-            force=_force(plan, before, now),
-            permits=before.permits if set(plan.targets) <= set(before.targets) else (),
-        )
-
     before = maintenance_of(services, maintenance_id)
+    if tag != before.tag:
+        raise PreconditionFailed(_CHANGED)
     _check(services, before.region_id, plan, now)
-    wanted = changed(before)
+    if not before.is_active:
+        raise StateConflict(f"the maintenance is {before.status.value}")
+    if before.status is MaintenanceStatus.OPEN and plan.start != before.start:
+        raise InvalidRequest("startTime", "cannot change: the maintenance is open")
+    wanted = replace(
+        before,
+        targets=plan.targets,
+        start=plan.start,
+        end=plan.end,
+        reason=plan.reason,
+        force=_force(plan, before, now),
+        permits=before.permits if _is_within(plan, before) else (),
+    )
     check_room_for(services, wanted)
     if dry_run:
         return wanted
-    after = _change(services, maintenance_id, changed)
+    after = services.maintenances.change(before, wanted)
+    if after is None:
+        raise PreconditionFailed(_CHANGED)
     services.telemetry.audit(
         actor, "change_maintenance", after.id, after.status.value, region=after.region_id, reason=plan.reason
     )
@@ -181,14 +204,9 @@ def _change(services: Needs, maintenance_id: str, step: Callable[[Maintenance], 
 
 
 def _check(services: Needs, region_id: str, plan: MaintenancePlan, now: int) -> None:
-    least = services.limits.maintenance_notice_seconds
+    least, unclear = services.limits.maintenance_notice_seconds, reason_problem(plan.reason)
     demands = (
-        ("reason", "must say why the hardware is worked on", bool(plan.reason.strip())),
-        (
-            "reason",
-            f"must have at most {REASON_BYTES_MAX} bytes",
-            len(plan.reason.encode()) <= REASON_BYTES_MAX,
-        ),
+        ("reason", unclear or "", unclear is None),
         (
             "targets",
             f"must be 1 to {TARGETS_MAX} different ones",
@@ -211,15 +229,31 @@ def _check(services: Needs, region_id: str, plan: MaintenancePlan, now: int) -> 
 
 
 def _force(plan: MaintenancePlan, before: Maintenance | None, now: int) -> Force | None:
-    """From when on held hosts are taken. An earlier notice counts for what it was about."""
+    """From when on held hosts are taken. An earlier notice counts for what it was about.
+
+    Raises:
+        InvalidRequest: that is not before the end.
+    """
     if plan.notice_seconds is None:
         return None
-    known = before.force if before is not None else None
-    if before is not None and known is not None and before.targets == plan.targets:
-        wanted = max(known.noticed_at + plan.notice_seconds, plan.start)
-        if wanted >= known.takes_effect_at:
-            return Force(known.noticed_at, wanted)
-    return Force(now, max(now + plan.notice_seconds, plan.start))
+    noticed_at = now
+    if before is not None and before.force is not None and set(plan.targets) <= set(before.targets):
+        known = before.force
+        if max(known.noticed_at + plan.notice_seconds, plan.start) >= known.takes_effect_at:
+            noticed_at = known.noticed_at
+    takes_effect_at = max(noticed_at + plan.notice_seconds, plan.start)
+    if takes_effect_at >= plan.end:
+        raise InvalidRequest(
+            "forceAfterSeconds",
+            f"would take effect at {rfc3339(takes_effect_at)}, when the maintenance is over: give less "
+            "notice, or a later endTime",
+        )
+    return Force(noticed_at, takes_effect_at)
+
+
+def _is_within(plan: MaintenancePlan, before: Maintenance) -> bool:
+    """Whether hosts are away no longer than what holders have read, and no others are."""
+    return set(plan.targets) <= set(before.targets) and plan.end <= before.end
 
 
 def _announced(services: Needs, maintenance: Maintenance) -> None:

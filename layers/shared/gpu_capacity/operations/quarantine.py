@@ -47,9 +47,7 @@ class Quarantines:
         by: str = "workflow",
         pod_id: str | None = None,
     ) -> bool:
-        """Put a host into quarantine. One that is in quarantine stays there, with its first reason and time.
-
-        Each write demands what it was decided on, so a repeated or late one is harmless.
+        """Put a host into quarantine for a workflow or schedule, which goes on if that is not possible.
 
         Args:
             region_id: of the host.
@@ -66,10 +64,46 @@ class Quarantines:
         Raises:
             StorageUnavailable: the outcome is unknown; repeat it.
         """
+        try:
+            self.place(region_id, host_id, reason, evidence, by=by, pod_id=pod_id)
+        except NotFound:
+            return False
+        except InvalidRequest as error:
+            self.telemetry.warning("host not quarantined", host=host_id, region=region_id, reason=str(error))
+            return False
+        return True
+
+    def place(
+        self,
+        region_id: str,
+        host_id: str,
+        reason: str,
+        evidence: str = "",
+        *,
+        by: str,
+        pod_id: str | None = None,
+    ) -> CordonChange:
+        """Put a host into quarantine. One that is in quarantine stays there, with its first reason and time.
+
+        Each write demands what it was decided on, so a repeated or late one is harmless.
+
+        Args:
+            region_id: of the host.
+            host_id: of the host.
+            reason: what its holder reads.
+            evidence: what was seen of the failure, for operators.
+            by: who found out; goes into the entry and the audit line.
+            pod_id: where the host was last seen, which saves a search through the region.
+
+        Raises:
+            InvalidRequest: the region has too many entries already.
+            NotFound: the inventory does not have the host.
+            StorageUnavailable: the outcome is unknown; repeat it.
+        """
         target = Target(host_id=host_id)
         pods = self._pods(region_id, target, pod_id)
         if not pods:
-            return False
+            raise NotFound("the region has no such host")
         new = Cordon(
             target,
             _cut(reason),
@@ -79,22 +113,16 @@ class Quarantines:
             _cut(evidence) or None,
         )
         writer = CordonWriter(self.store, self.pause)
-        try:
-            after = writer.change(
-                region_id,
-                lambda known: None if known.of(target, Cause.QUARANTINE) else known.with_cordon(new),
-            )
-        except InvalidRequest as error:
-            self.telemetry.warning("host not quarantined", host=host_id, region=region_id, reason=str(error))
-            return False
+        after = writer.change(
+            region_id, lambda known: None if known.of(target, Cause.QUARANTINE) else known.with_cordon(new)
+        )
         if after.of(target, Cause.QUARANTINE) is new:
             self.telemetry.count("HostsQuarantined")
             self.telemetry.warning(
                 "host quarantined", host=host_id, region=region_id, reason=reason, evidence=evidence
             )
             self.telemetry.audit(by, "quarantine", f"{region_id}: {target}", "set", reason=reason)
-        writer.write_pods(region_id, pods)
-        return True
+        return CordonChange(after, writer.write_pods(region_id, pods))
 
     def lift(self, region_id: str, host_id: str, *, by: str) -> CordonChange:
         """Lift the quarantine of a host. What else keeps it out of sale stays.

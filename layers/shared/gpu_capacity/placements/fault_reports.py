@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
@@ -78,7 +79,7 @@ class FaultReportStore:
         self._table = table
 
     def add(self, report: FaultReport) -> None:
-        """Keep a report. One of the same second about the same server replaces it."""
+        """Keep a report. It is one with a repeat: the same words by the same caller in the same second."""
         self._database.commit(Put("fault report", self._table, encode_fault_report(report)))
 
     def of_regions(self, regions: Iterable[str]) -> list[FaultReport]:
@@ -92,7 +93,9 @@ class FaultReportStore:
 
 def encode_fault_report(report: FaultReport) -> Item:
     """The report as an item."""
-    return keys.fault_report(report.region_id, report.reported_at, report.server_id) | encode(
+    said = "\0".join((report.by, report.reason.value, report.text or "")).encode(errors="surrogatepass")
+    digest = sha256(said).hexdigest()[:16]
+    return keys.fault_report(report.region_id, report.reported_at, report.server_id, digest) | encode(
         {
             "organization": report.organization_id,
             "placement": report.placement_id,

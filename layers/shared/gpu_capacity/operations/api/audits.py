@@ -12,7 +12,7 @@ from gpu_capacity.http.pages import cut, page_of
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
 from gpu_capacity.inventory.audit_runs import AuditStatus, RepairOrder, finding_id
 from gpu_capacity.operations.audits import get_audit, list_audits, start_audit, start_repair
-from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
+from gpu_capacity.operations.reasons import REASON_BYTES_MAX
 from gpu_capacity.reservations.api.bodies import Body
 
 if TYPE_CHECKING:

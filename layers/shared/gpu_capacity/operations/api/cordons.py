@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, StrictStr, model_validator
 
-from gpu_capacity.errors import InvalidRequest, NotFound
+from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
 from gpu_capacity.inventory.cordons import Cause, Target
 from gpu_capacity.operations.cordon import Cordoner
-from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
 from gpu_capacity.operations.list_cordons import list_cordons
 from gpu_capacity.operations.quarantine import TEXT_BYTES_MAX, Quarantines
+from gpu_capacity.operations.reasons import REASON_BYTES_MAX, check_reason
 from gpu_capacity.reservations.api.bodies import Body
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 
 _ID = Annotated[StrictStr, Field(min_length=1, max_length=255)]
-_DOMAIN_ALONE = "is named with its pod"
 
 
 class Source(StrEnum):
@@ -44,7 +43,7 @@ class Source(StrEnum):
 
 
 class TargetBody(Body):
-    """The whole region if it is empty; else one pod, domain or host. A domain is named with its pod."""
+    """The whole region if empty; else one pod, domain or host: a domain with its pod, a host alone."""
 
     model_config = ConfigDict(title="operatorTarget")
 
@@ -54,8 +53,8 @@ class TargetBody(Body):
 
     @model_validator(mode="after")
     def _unambiguous(self) -> Self:
-        if self.domain_id is not None and self.pod_id is None:
-            raise ValueError(f"a domain {_DOMAIN_ALONE}")
+        if problem := _ambiguity(self.target()):
+            raise ValueError(problem)
         return self
 
     def target(self) -> Target:
@@ -143,33 +142,51 @@ def set_quarantine(call: Call[QuarantineNeeds]) -> Reply:
     """200 with what is out of sale after a host was set aside.
 
     Raises:
+        InvalidRequest: the reason says nothing, or the region has no room for another entry.
         NotFound: the region does not have the host.
     """
     wanted, region_id = call.body(QuarantineBody), call.path_parameters["regionID"]
+    check_reason(wanted.reason)
     who = call.caller.subject
-    placed = call.services.quarantine.set(region_id, wanted.host_id, wanted.reason, wanted.evidence, by=who)
-    if not placed:
-        raise NotFound("the region has no such host, or no room for another entry")
-    return _shown(call.services.fleet.cordons(region_id), 1)
+    found = _quarantines(call.services).place(
+        region_id, wanted.host_id, wanted.reason, wanted.evidence, by=who
+    )
+    return _changed(found)
 
 
 def lift_quarantine(call: Call[QuarantineNeeds]) -> Reply:
     """200 with what is out of sale after a quarantine was lifted."""
-    path, services = call.path_parameters, call.services
-    quarantines = Quarantines(services.fleet, services.telemetry, services.pause, services.clock)
-    return _changed(quarantines.lift(path["regionID"], path["hostID"], by=call.caller.subject))
+    path = call.path_parameters
+    lifted = _quarantines(call.services).lift(path["regionID"], path["hostID"], by=call.caller.subject)
+    return _changed(lifted)
+
+
+def _quarantines(services: CordonNeeds) -> Quarantines:
+    return Quarantines(services.fleet, services.telemetry, services.pause, services.clock)
 
 
 def target_in_query(call: Call[object]) -> Target:
     """The target that the query parameters name: the whole region without any.
 
     Raises:
-        InvalidRequest: a domain is named without its pod.
+        InvalidRequest: an id is empty, or it is not clear what is meant.
     """
-    target = Target(call.single("podID"), call.single("domainID"), call.single("hostID"))
-    if target.domain_id is not None and target.pod_id is None:
-        raise InvalidRequest("target", f"a domain {_DOMAIN_ALONE}")
+    ids = {name: call.single(name) for name in ("podID", "domainID", "hostID")}
+    if empty := [name for name, value in ids.items() if value == ""]:
+        raise InvalidRequest(f"query {empty[0]}", "must not be empty: leave it out, or give an id")
+    target = Target(*ids.values())
+    if problem := _ambiguity(target):
+        raise InvalidRequest("target", problem)
     return target
+
+
+def _ambiguity(target: Target) -> str | None:
+    """Why a target is not clear. All hardware is named in one way, under which it is found again."""
+    if target.host_id is not None and (target.pod_id is not None or target.domain_id is not None):
+        return "a host is named alone, as its id is unique: leave out its pod and domain"
+    if target.domain_id is not None and target.pod_id is None:
+        return "a domain is named with its pod"
+    return None
 
 
 def cordon_view(cordon: Cordon) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from gpu_capacity.http.pages import PAGE_ENTRIES_MAX, cut, page_of
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
 from gpu_capacity.inventory.cordons import Target
 from gpu_capacity.operations.api.cordons import target_in_query
-from gpu_capacity.operations.cordoning import REASON_BYTES_MAX
 from gpu_capacity.operations.find_holders import HolderSearch, entry_of, find_holders
 from gpu_capacity.operations.force_delete import force_delete
 from gpu_capacity.operations.get_holder import get_holder
-from gpu_capacity.operations.kinds import HolderKind, kind_of
+from gpu_capacity.operations.kinds import STATUSES, HolderKind, kind_of
 from gpu_capacity.operations.parts import parts_of, regions_of
+from gpu_capacity.operations.reasons import REASON_BYTES_MAX
 from gpu_capacity.plain_numbers import whole
 from gpu_capacity.reservations.api.bodies import Body
 
@@ -177,11 +177,18 @@ def holder_search(call: Call[object]) -> HolderSearch:
         regions=regions,
         target=None if target == Target() else target,
         kinds=kinds_in_query(call),
-        statuses=call.values("status"),
+        statuses=_statuses(call),
         organizations=call.values("organizationID"),
         older_than=seconds_in_query(call, "olderThan"),
         younger_than=seconds_in_query(call, "youngerThan"),
     )
+
+
+def _statuses(call: Call[object]) -> frozenset[str]:
+    statuses = call.values("status")
+    if not statuses <= STATUSES:
+        raise InvalidRequest("query status", f"must be one of {', '.join(sorted(STATUSES))}")
+    return statuses
 
 
 def kinds_in_query(call: Call[object]) -> frozenset[HolderKind]:

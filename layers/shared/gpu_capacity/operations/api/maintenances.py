@@ -10,13 +10,13 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StrictStr
 
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.http.call import Reply
+from gpu_capacity.http.conditions import tag_of, tagged
 from gpu_capacity.http.rendering import NO_CACHE, Timestamp, as_json, timestamp
 from gpu_capacity.inventory.maintenances import MaintenanceStatus
 from gpu_capacity.operations.api.cordons import TargetBody, target_body
 from gpu_capacity.operations.api.impact import ImpactRead, impact_read
 from gpu_capacity.operations.impact import impact_of
 from gpu_capacity.operations.plan_maintenance import (
-    REASON_BYTES_MAX,
     TARGETS_MAX,
     MaintenancePlan,
     cancel_maintenance,
@@ -24,6 +24,7 @@ from gpu_capacity.operations.plan_maintenance import (
     plan_maintenance,
 )
 from gpu_capacity.operations.read_maintenances import get_maintenance, list_maintenances
+from gpu_capacity.operations.reasons import REASON_BYTES_MAX
 from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.times import parse_rfc3339
 
@@ -139,6 +140,7 @@ class MaintenanceRead(Body):
     model_config = ConfigDict(title="maintenanceRead")
 
     id: str
+    revision: int = Field(description="Rises with each change. In double quotes it is the `ETag`.")
     region_id: str
     targets: list[TargetBody]
     start_time: Timestamp
@@ -172,7 +174,7 @@ def plan(call: Call[Planned]) -> Reply:
         call.services, call.caller.subject, body.region_id, body.plan(), dry_run=dry_run
     )
     if not dry_run:
-        return Reply(HTTPStatus.CREATED, _view(planned), NO_CACHE)
+        return Reply(HTTPStatus.CREATED, _view(planned), NO_CACHE | tagged(planned.tag))
     return Reply(HTTPStatus.OK, _view(planned, _impact(call.services, planned)), NO_CACHE)
 
 
@@ -184,10 +186,11 @@ def change(call: Call[Planned]) -> Reply:
         call.caller.subject,
         call.path_parameters["maintenanceID"],
         body.plan(),
+        tag_of(call, "the ETag of the maintenance"),
         dry_run=dry_run,
     )
     impact = _impact(call.services, changed) if dry_run else None
-    return Reply(HTTPStatus.OK, _view(changed, impact), NO_CACHE)
+    return Reply(HTTPStatus.OK, _view(changed, impact), NO_CACHE | tagged(changed.tag))
 
 
 def cancel(call: Call[PlanNeeds]) -> Reply:
@@ -216,7 +219,7 @@ def show(call: Call[Shown]) -> Reply:
     maintenance, hosts = get_maintenance(call.services, call.path_parameters["maintenanceID"])
     impact = None if maintenance.is_over else _impact(call.services, maintenance)
     view = _view(maintenance, impact) | {"hosts": [_host_view(host) for host in hosts]}
-    return Reply(HTTPStatus.OK, view, NO_CACHE)
+    return Reply(HTTPStatus.OK, view, NO_CACHE | tagged(maintenance.tag))
 
 
 def _impact(services: ImpactNeeds, maintenance: Maintenance) -> ImpactRead:
@@ -229,6 +232,7 @@ def _view(maintenance: Maintenance, impact: ImpactRead | None = None) -> dict[st
     return as_json(
         MaintenanceRead.model_construct(
             id=maintenance.id,
+            revision=maintenance.revision,
             region_id=maintenance.region_id,
             targets=[target_body(target) for target in maintenance.targets],
             start_time=timestamp(maintenance.start),

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictStr
 
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.rendering import NO_CACHE, as_json
-from gpu_capacity.http.text_sizes import AtMostBytes, printable
+from gpu_capacity.http.text_sizes import AtMostBytes, printable, saying
 from gpu_capacity.placements.fault_reports import FaultOutcome, FaultReason
 from gpu_capacity.reservations.api.bodies import Body
 
@@ -26,9 +26,10 @@ class FaultReportBody(Body):
     model_config = ConfigDict(title="faultReport")
 
     reason: FaultReason
-    text: Annotated[StrictStr, AtMostBytes(TEXT_BYTES_MAX), AfterValidator(printable)] | None = Field(
-        None, description="What operators should know. One line."
-    )
+    text: (
+        Annotated[StrictStr, AtMostBytes(TEXT_BYTES_MAX), AfterValidator(printable), AfterValidator(saying)]
+        | None
+    ) = Field(None, description="What operators should know. One line.")
 
 
 class FaultReportAnswer(Body):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictStr, field_validator
 
-from gpu_capacity.errors import InvalidRequest, PreconditionRequired
 from gpu_capacity.http.call import Reply
+from gpu_capacity.http.conditions import tag_of, tagged
 from gpu_capacity.http.rendering import NO_CACHE, as_json
 from gpu_capacity.reservations.api.bodies import Body
 from gpu_capacity.reservations.api.models import ReservationRead, reservation_view
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from gpu_capacity.errors import UnitsOccupied
     from gpu_capacity.http.call import Call
     from gpu_capacity.reservations.release_units import Released
-
-_STRONG_TAG: Final = re.compile(r'"([\x21\x23-\x7e]*)"')
 
 
 class UnitReleaseSpec(Body):
@@ -114,13 +111,8 @@ def release_request(call: Call[object]) -> UnitRelease:
         InvalidRequest: it is not one strong entity tag.
         UnsupportedMediaType, BodyTooLarge, MalformedBody, BodyInvalid: see ``Call.body``.
     """
-    header = call.headers.get("if-match")
-    if header is None:
-        raise PreconditionRequired("the header If-Match is required, with topologyHash in double quotes")
-    tag = _STRONG_TAG.fullmatch(header.strip(" \t"))
-    if tag is None:
-        raise InvalidRequest("header If-Match", "must be one strong entity tag in double quotes")
-    return UnitRelease(tag[1], tuple(call.body(UnitReleaseBody).spec.unit_ids))
+    tag = tag_of(call, "topologyHash")
+    return UnitRelease(tag, tuple(call.body(UnitReleaseBody).spec.unit_ids))
 
 
 def released(found: Released) -> Reply:
@@ -132,7 +124,7 @@ def released(found: Released) -> Reply:
             for unit in found.units
         ],
     }
-    return Reply(HTTPStatus.OK, body, {**NO_CACHE, "ETag": f'"{found.observed.topology_hash}"'})
+    return Reply(HTTPStatus.OK, body, NO_CACHE | tagged(str(found.observed.topology_hash)))
 
 
 def blockers_view(error: UnitsOccupied) -> dict[str, Any]:

@@ -113,6 +113,7 @@ def _claims(section: Section, costs: list[ClaimCost]) -> None:
         f"{costs[-1].accepted:g}",
         f"{one_item_per_unit(RACKS)} (2(N+1), one item per unit)",
         met=costs[-1].accepted < one_item_per_unit(RACKS),
+        detail=True,
     )
     section.figure(
         f"write units of a release, N = {sizes}",

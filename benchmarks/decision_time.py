@@ -180,6 +180,7 @@ def measure(options: Options) -> Section:
             f"{max(shares):.2f}",
             "1",
             met=max(shares) <= 1,
+            detail=True,
         )
         section.figure(
             f"slowest median choice over {name}",
@@ -230,6 +231,7 @@ def _hosts(section: Section, options: Options) -> None:
         f"{slowest:.0f} µs",
         f"{HOST_CHOICE_MICROSECONDS_MAX:.0f} µs",
         met=slowest <= HOST_CHOICE_MICROSECONDS_MAX,
+        detail=True,
     )
     section.text(
         f"Median µs of `choose_hosts` for placements of 1 to {UNITS * HOSTS_PER_UNIT // 2} hosts. Other "

@@ -161,6 +161,7 @@ def show(section: Section, options: Options) -> None:
         f"{cost.round_trips:g} beside {claim.round_trips:g}",
         f"at most {ROUND_TRIPS_MORE_MAX} more",
         met=cost.round_trips - claim.round_trips <= ROUND_TRIPS_MORE_MAX,
+        detail=True,
     )
     section.figure(
         f"reads of a get of a placement of {servers} servers, those of the simulated provider included",
@@ -180,12 +181,14 @@ def _workflow(
         f"{small[DEPLOY].state_transitions:g}, {life[DEPLOY].state_transitions:g}",
         "the same",
         met=small[DEPLOY].state_transitions == life[DEPLOY].state_transitions,
+        detail=True,
     )
     section.figure(
         f"state transitions of a rolling update of {RACKS} and of {servers} servers, {SHARE} at a time",
         f"{small[ROLL].state_transitions:g}, {life[ROLL].state_transitions:g}",
         "the same (by batch, not by server)",
         met=small[ROLL].state_transitions == life[ROLL].state_transitions,
+        detail=True,
     )
     prices, whole = Prices.read(), sum(life.values(), start=Consumption())
     section.text(

@@ -114,7 +114,7 @@ class Section:
         """Return the section for the document: description, figures and plots."""
         shown = [figure for figure in self.figures if figure.is_shown]
         plots = [_shown(block) for block in self.blocks if "plot" in block and not isinstance(block, str)]
-        parts = (f"## {self.title}", _wrapped(about), _figures(shown) if shown else "", "\n".join(plots))
+        parts = (f"## {self.title}", _wrapped(about), _figures(shown) if shown else "", " ".join(plots))
         return "\n\n".join(part for part in parts if part) + "\n"
 
 

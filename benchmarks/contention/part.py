@@ -163,6 +163,7 @@ def _against(section: Section, crowd: tuple[int, int], runs: Runs, goal: Goal) -
             f"{units:.1f}",
             f"at most {goal.units:g}",
             met=units <= goal.units,
+            detail=True,
         )
 
 

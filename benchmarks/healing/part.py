@@ -73,6 +73,9 @@ def measure(options: Options) -> Section:
     return section
 
 
+_BESIDE = ("in the same rack", "outside the racks of the reservation")
+
+
 def _compare(section: Section, options: Options, number: int, orders: int) -> None:
     folder = options.peers / "slurm"
     if not (folder / "version").is_file():
@@ -86,7 +89,7 @@ def _compare(section: Section, options: Options, number: int, orders: int) -> No
         "any."
     )
     for name, shown in _figures(replaced).items():
-        section.figure(f"Slurm: {name}", shown)
+        section.figure(f"Slurm: {name}", shown, detail=name not in _BESIDE)
 
 
 def _figures(replaced: Replaced) -> dict[str, str]:

@@ -52,7 +52,7 @@ def test_the_committed_document_matches_the_committed_results() -> None:
     written = (RESULTS.parent / "benchmarks.md").read_text()
 
     assert written == results.written_from(RESULTS, TITLES)
-    assert written.count("\n") <= 180
+    assert written.count("\n") <= 160
 
 
 def test_every_part_has_been_run() -> None:

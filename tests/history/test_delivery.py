@@ -13,7 +13,6 @@ from gpu_capacity.history.event import cloud_event
 from gpu_capacity.history.stream import events_of
 from gpu_capacity.reservations.create import create_reservation
 from testkit.history import Told
-from testkit.searching import examples
 from testkit.stream import FunctionDied
 from testkit.workflow.stage import Stage
 from testkit.world import caller, request
@@ -58,7 +57,6 @@ def _expected(entries: list[Entry]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-@examples(25)
 @given(bus=BUS_FAULTS, database=DATABASE_FAULTS, sizes=SIZES)
 def test_every_event_is_told_in_the_order_of_its_holder_whatever_fails(
     bus: list[str], database: list[tuple[str, bool, int, int]], sizes: list[int]
